@@ -1,0 +1,4 @@
+//! Settings of the environments, one file each, named as in `rules.<name>`.
+
+pub mod cart_pole;
+pub mod overcooked_v2;

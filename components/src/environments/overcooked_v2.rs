@@ -1,0 +1,1 @@
+//! `rules.overcooked_v2`.

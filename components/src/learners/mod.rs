@@ -1,0 +1,1 @@
+//! Settings of the learners and optimisers, one file each.

@@ -1,0 +1,32 @@
+//! What a pipeline is made of: plain data and the contracts between systems.
+//!
+//! Everything that two systems crates exchange is declared here, because systems crates never depend on
+//! each other. The crate holds data (specs, parameters, rollouts, rows), contracts (traits without
+//! implementations) and the two things that must be identical everywhere: the counter-based generator
+//! ([`random`]) and the floating-point functions ([`maths`]). It runs nothing and knows no algorithm.
+
+pub mod act;
+pub mod clock;
+pub mod environments;
+pub mod fault;
+pub mod learn;
+pub mod learners;
+pub mod maths;
+pub mod parameters;
+pub mod persist;
+pub mod quantity;
+pub mod random;
+pub mod registry;
+pub mod rollout;
+pub mod schedule;
+pub mod seating;
+pub mod simulate;
+pub mod spaces;
+pub mod specs;
+pub mod table;
+pub mod tables;
+
+mod name;
+
+pub use fault::{Fault, Faults};
+pub use name::EntityName;

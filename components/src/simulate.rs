@@ -1,0 +1,125 @@
+//! The contract of an environment: pure rules over one lane, and a block of lanes behind one `dyn` call per step.
+
+use crate::fault::Fault;
+use crate::random::{Draw, Key};
+use crate::spaces::{ActionElement, Actions, EnvironmentShape, ObservationElement, ObservationsMut};
+use bevy_ecs::prelude::*;
+use std::sync::Arc;
+
+/// The rules of one game, over the words of one lane's state: functions of their arguments and of drawn numbers only.
+///
+/// No allocation, no logging, no clock, no float where the game is integer. The state is a slice of
+/// [`EnvironmentShape::state_words`] words whose layout the rules document; the same layout is used on the device.
+pub trait Rules: Send + Sync + 'static {
+    /// `i32` for discrete, `f32` for box actions.
+    type Action: ActionElement;
+    /// `u8` or `f32`.
+    type Observation: ObservationElement;
+
+    /// Sizes; constant.
+    fn shape(&self) -> &EnvironmentShape;
+    /// Writes a start state into `state`, every word of it.
+    fn reset<D: Draw>(&self, state: &mut [u32], draw: &mut D);
+    /// One transition. `actions` is `[seats, components]`. Never called on a state that has ended.
+    fn step<D: Draw>(&self, state: &mut [u32], actions: &[Self::Action], draw: &mut D, outcome: &mut Outcome<'_>);
+    /// What all seats see: `[seats, width]`, every element written.
+    fn observe(&self, state: &[u32], out: &mut [Self::Observation]);
+    /// Legal moves as 0/1: `[seats, moves]`. Called only where `shape().masks`.
+    fn legal(&self, _state: &[u32], out: &mut [u8]) {
+        out.fill(1);
+    }
+    /// Which seats act next, as 0/1: `[seats]`. Called only where `shape().turns`.
+    fn active(&self, _state: &[u32], out: &mut [u8]) {
+        out.fill(1);
+    }
+    /// The global state for a centralised critic: `[global_len]`.
+    fn global(&self, _state: &[u32], out: &mut [Self::Observation]) {
+        debug_assert!(out.is_empty(), "rules with a global state write it");
+    }
+    /// The state as text for a person: several lines, no colour codes.
+    fn render(&self, state: &[u32]) -> String;
+}
+
+/// What a transition yields besides the next state.
+#[derive(Debug)]
+pub struct Outcome<'a> {
+    /// Task reward per seat: `[seats]`, zero on entry.
+    pub rewards: &'a mut [f32],
+    /// Shaped reward per seat, never part of the return: `[seats]`, zero on entry.
+    pub shaped: &'a mut [f32],
+    /// The game ended by its own rules: no value beyond.
+    pub terminated: bool,
+    /// The game was cut off, e.g. by a time limit: there is a value beyond, in the final observation.
+    pub truncated: bool,
+}
+
+/// Where a block of lanes writes one step. Lengths are those of the block.
+#[derive(Debug)]
+pub struct StepOutputs<'a> {
+    /// Observations of the states after the step, after auto-reset: `[lanes, seats, width]`.
+    pub observations: ObservationsMut<'a>,
+    /// Task reward: `[lanes, seats]`.
+    pub rewards: &'a mut [f32],
+    /// Shaped reward: `[lanes, seats]`.
+    pub shaped: &'a mut [f32],
+    /// The transition ended an episode by the rules, 0/1: `[lanes]`.
+    pub terminated: &'a mut [u8],
+    /// The transition was the last before a cut-off, 0/1: `[lanes]`.
+    pub truncated: &'a mut [u8],
+    /// Legal moves of the states after the step: `[lanes, seats, moves]`; only where the environment has masks.
+    pub legal: Option<&'a mut [u8]>,
+    /// Seats that act next: `[lanes, seats]`; only where the environment has turns.
+    pub active: Option<&'a mut [u8]>,
+    /// Where wanted, for lanes that ended only: the observation before auto-reset, `[lanes, seats, width]`. Other lanes are left as
+    /// they are.
+    pub final_observations: Option<ObservationsMut<'a>>,
+}
+
+/// An environment before any lane of it runs: what builds blocks of lanes.
+pub trait Simulate: Send + Sync {
+    /// Sizes; constant.
+    fn shape(&self) -> &EnvironmentShape;
+    /// A block of `lanes` lanes whose randomness is keyed by `key` (already folded with entity and replica). Lane l's bits do not depend
+    /// on how many others run. Nothing is simulated before [`Lanes::reset`].
+    fn open(&self, key: Key, lanes: usize) -> Box<dyn Lanes>;
+}
+
+/// A block of parallel lanes of one replica. Auto-resets: a lane that ends starts its next episode within the same step.
+pub trait Lanes: Send + Sync {
+    /// Number of lanes.
+    fn lanes(&self) -> usize;
+    /// Starts episode 0 in every lane.
+    fn reset(&mut self);
+    /// One transition in every lane; `actions` is `[lanes, seats, components]`.
+    ///
+    /// # Errors
+    /// Wrong lengths or kinds of `actions` or `outputs`: a bug in the caller, told as a value.
+    fn step(&mut self, actions: Actions<'_>, outputs: &mut StepOutputs<'_>) -> Result<(), Fault>;
+    /// Observations of the current states: `[lanes, seats, width]`.
+    fn observe(&self, out: ObservationsMut<'_>);
+    /// Legal moves of the current states: `[lanes, seats, moves]`.
+    fn legal(&self, out: &mut [u8]);
+    /// Seats that act next: `[lanes, seats]`.
+    fn active(&self, out: &mut [u8]);
+    /// Global states: `[lanes, global_len]`.
+    fn global(&self, out: ObservationsMut<'_>);
+    /// Which episode each lane plays, from 0: `[lanes]`.
+    fn episodes(&self) -> &[u32];
+    /// Steps done in that episode: `[lanes]`.
+    fn episode_steps(&self) -> &[u32];
+    /// States `[lanes, state_words]`.
+    fn states(&self) -> &[u32];
+    /// Puts back what [`Lanes::states`], [`Lanes::episodes`] and [`Lanes::episode_steps`] gave.
+    ///
+    /// # Errors
+    /// Wrong lengths.
+    fn restore(&mut self, states: &[u32], episodes: &[u32], steps: &[u32]) -> Result<(), Fault>;
+    /// Starts `episode` afresh in `lane` (its reset is a pure function of key, lane and episode): how a recorded episode is replayed.
+    fn begin(&mut self, lane: usize, episode: u32);
+    /// The state of `lane` as text.
+    fn render(&self, lane: usize) -> String;
+}
+
+/// An environment as built from its spec: on the entity of `[environment.x]`.
+#[derive(Component, Clone)]
+pub struct LiveEnvironment(pub Arc<dyn Simulate>);

@@ -1,0 +1,151 @@
+//! `[agent.x]`.
+
+use crate::quantity::Quantity;
+use crate::registry::{Choice, choice_schema, choices_schema};
+use bevy_ecs::prelude::*;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+
+/// An entity that acts, and learns if it has a learner.
+#[derive(Component, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentSpec {
+    /// Independent copies of the agent and its training.
+    #[serde(default)]
+    pub replicas: ReplicasSpec,
+    /// A network that acts. Exactly one of `policy` and `script` is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicySpec>,
+    /// A script that acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "script")]
+    pub script: Option<Choice>,
+    /// How the network learns; an agent without a learner is frozen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "learner")]
+    pub learner: Option<Choice>,
+    /// How gradients become steps; needed with a learner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "optimizer")]
+    pub optimizer: Option<Choice>,
+    /// What the learner is paid.
+    #[serde(default)]
+    pub reward: RewardSpec,
+}
+
+fn script(_: &mut SchemaGenerator) -> Schema {
+    choice_schema("script")
+}
+fn learner(_: &mut SchemaGenerator) -> Schema {
+    choice_schema("learner")
+}
+fn optimizer(_: &mut SchemaGenerator) -> Schema {
+    choice_schema("optimizer")
+}
+fn layers(_: &mut SchemaGenerator) -> Schema {
+    choices_schema("layer")
+}
+
+/// How many replicas, and which: `4`, or `{ first = 3, count = 1 }` for replica 3 alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ReplicasSpec {
+    /// Replicas 0 to n - 1.
+    Count(#[schemars(range(min = 1, max = 65_536))] u32),
+    /// A part of them: the bits are those the replicas would have among all others.
+    Range {
+        /// Number of the first.
+        first: u32,
+        /// How many.
+        count: u32,
+    },
+}
+
+impl Default for ReplicasSpec {
+    fn default() -> Self {
+        Self::Count(1)
+    }
+}
+
+impl ReplicasSpec {
+    /// Number of the first replica.
+    pub fn first(self) -> u32 {
+        match self {
+            Self::Count(_) => 0,
+            Self::Range { first, .. } => first,
+        }
+    }
+    /// How many.
+    pub fn count(self) -> u32 {
+        match self {
+            Self::Count(count) | Self::Range { count, .. } => count,
+        }
+    }
+}
+
+/// A network as a list of layers: a shared trunk, then a head for the actor and one for the critic.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicySpec {
+    /// The trunk that both heads share; may be empty, then the heads share nothing.
+    #[serde(default)]
+    #[schemars(schema_with = "layers")]
+    pub layers: Vec<Choice>,
+    /// What follows the trunk.
+    #[serde(default)]
+    pub heads: HeadsSpec,
+    /// Applied after every dense and conv layer that does not name its own.
+    #[serde(default = "relu")]
+    #[schemars(schema_with = "activation")]
+    pub activation: String,
+}
+
+fn relu() -> String {
+    "relu".into()
+}
+
+fn activation(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({ "type": "string", "enum": ["relu", "tanh", "none"] })
+}
+
+/// Hidden layers of the heads; the output layers (one logit per move or one mean per component; one value) are added by themselves.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeadsSpec {
+    /// Hidden layers of the policy head.
+    #[serde(default)]
+    #[schemars(schema_with = "layers")]
+    pub actor: Vec<Choice>,
+    /// Hidden layers of the value head.
+    #[serde(default)]
+    #[schemars(schema_with = "layers")]
+    pub critic: Vec<Choice>,
+}
+
+/// What the learner is paid: `task` x task reward + `shaped` x shaped reward, both evaluated once per update.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RewardSpec {
+    /// Factor of the task reward.
+    #[serde(default = "one")]
+    pub task: Quantity,
+    /// Factor of the shaped reward, usually falling to 0.
+    #[serde(default = "zero")]
+    pub shaped: Quantity,
+}
+
+fn one() -> Quantity {
+    Quantity::Constant(1.0)
+}
+fn zero() -> Quantity {
+    Quantity::Constant(0.0)
+}
+
+impl Default for RewardSpec {
+    fn default() -> Self {
+        Self {
+            task: one(),
+            shaped: zero(),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The keys at the top of a pipeline file, before any table.
+
+use bevy_ecs::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The head of a pipeline file.
+#[derive(Component, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineSpec {
+    /// The run's folder under `runs/`, e.g. `overcooked_v2/ippo`.
+    pub name: String,
+    /// One sentence for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    /// Everything random follows from it.
+    #[serde(default)]
+    pub seed: u64,
+    /// When the one implicit stage ends.
+    pub until: Until,
+}
+
+/// The end of a stage: the first bound that the next whole tick would exceed. Per replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Until {
+    /// Environment steps (lanes x steps; seats and replicas do not multiply it).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env_steps: Option<u64>,
+    /// Updates of the learner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updates: Option<u64>,
+    /// Optimiser steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient_steps: Option<u64>,
+    /// Ticks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticks: Option<u64>,
+}

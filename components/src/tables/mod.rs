@@ -1,0 +1,34 @@
+//! The tables of a run, one file each: schema and a typed row.
+
+pub mod diagnostics;
+pub mod episodes;
+pub mod metrics;
+pub mod timings;
+pub mod trajectories;
+
+use crate::table::{ColumnKind, ColumnSpec, TableSpec};
+
+/// All tables that this crate knows, in the order of the manual.
+pub const ALL: &[&TableSpec] = &[
+    &metrics::METRICS,
+    &episodes::EPISODES,
+    &trajectories::TRAJECTORIES,
+    &diagnostics::DIAGNOSTICS,
+    &timings::TIMINGS,
+];
+
+const fn column(
+    name: &'static str,
+    kind: ColumnKind,
+    unit: &'static str,
+    shape: &'static str,
+    doc: &'static str,
+) -> ColumnSpec {
+    ColumnSpec {
+        name,
+        kind,
+        unit,
+        shape,
+        doc,
+    }
+}

@@ -1,0 +1,1 @@
+//! Pipeline files, the engine that ticks them, and the command line.

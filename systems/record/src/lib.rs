@@ -1,0 +1,1 @@
+//! Parquet streams, commits, checkpoints and resume.

@@ -1,0 +1,1 @@
+//! Environments: rules, vectorised stepping, collection and evaluation on the CPU.
