@@ -33,7 +33,7 @@ pub fn exp(x: f32) -> f32 {
 /// Natural logarithm in `f32`, relative error below 2e-7 (absolute near 1); -inf at 0, NaN below 0.
 #[inline]
 pub fn ln(x: f32) -> f32 {
-    if !(x > 0.0) {
+    if x.is_nan() || x <= 0.0 {
         return if x == 0.0 { f32::NEG_INFINITY } else { f32::NAN };
     }
     if x == f32::INFINITY {
