@@ -22,6 +22,12 @@ pub trait Rules: Send + Sync + 'static {
     fn reset<D: Draw>(&self, state: &mut [u32], draw: &mut D);
     /// One transition. `actions` is `[seats, components]`. Never called on a state that has ended.
     fn step<D: Draw>(&self, state: &mut [u32], actions: &[Self::Action], draw: &mut D, outcome: &mut Outcome<'_>);
+    /// The transitions of many lanes at once, for rules that draw nothing in a transition and whose arithmetic vectorises over lanes:
+    /// writes states and outcomes bit for bit as [`Rules::step`] would, and returns true. False, with nothing written, where the
+    /// plain way is taken.
+    fn step_lanes(&self, _states: &mut [u32], _actions: &[Self::Action], _outcomes: &mut LaneOutcomes<'_>) -> bool {
+        false
+    }
     /// What all seats see: `[seats, width]`, every element written.
     fn observe(&self, state: &[u32], out: &mut [Self::Observation]);
     /// Legal moves as 0/1: `[seats, moves]`. Called only where `shape().masks`.
@@ -53,6 +59,19 @@ pub struct Outcome<'a> {
     pub truncated: bool,
 }
 
+/// What the transitions of a chunk of lanes yield besides the next states.
+#[derive(Debug)]
+pub struct LaneOutcomes<'a> {
+    /// Task reward: `[lanes, seats]`, unspecified on entry.
+    pub rewards: &'a mut [f32],
+    /// Shaped reward: `[lanes, seats]`, unspecified on entry.
+    pub shaped: &'a mut [f32],
+    /// See [`Outcome::terminated`], 0/1: `[lanes]`.
+    pub terminated: &'a mut [u8],
+    /// See [`Outcome::truncated`], 0/1: `[lanes]`.
+    pub truncated: &'a mut [u8],
+}
+
 /// Where a block of lanes writes one step. Lengths are those of the block.
 #[derive(Debug)]
 pub struct StepOutputs<'a> {
@@ -81,7 +100,12 @@ pub trait Simulate: Send + Sync {
     fn shape(&self) -> &EnvironmentShape;
     /// A block of `lanes` lanes whose randomness is keyed by `key` (already folded with entity and replica). Lane l's bits do not depend
     /// on how many others run. Nothing is simulated before [`Lanes::reset`].
-    fn open(&self, key: Key, lanes: usize) -> Box<dyn Lanes>;
+    fn open(&self, key: Key, lanes: usize) -> Box<dyn Lanes> {
+        self.open_from(key, 0, lanes)
+    }
+    /// As [`Simulate::open`], but the lanes `first..first + lanes` only, with the bits that they have in a block of all: how a block is
+    /// played in parts, and how one lane is replayed. Methods that take a lane count from `first`.
+    fn open_from(&self, key: Key, first: u32, lanes: usize) -> Box<dyn Lanes>;
 }
 
 /// A block of parallel lanes of one replica. Auto-resets: a lane that ends starts its next episode within the same step.
