@@ -1,1 +1,4 @@
-//! Conformance, end-to-end runs and fault injection.
+//! What the tests share: where the golden traces are, and a door to the command line.
+
+pub mod cli;
+pub mod golden;

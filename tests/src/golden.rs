@@ -1,0 +1,27 @@
+//! Golden traces: found by pattern under a root folder, so that the tests also run on traces nobody here has seen.
+
+use std::path::{Path, PathBuf};
+
+/// The root folder: `STARLING_GOLDEN`, or the small committed subset.
+pub fn root() -> PathBuf {
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    std::env::var_os("STARLING_GOLDEN").map_or(committed, PathBuf::from)
+}
+
+/// All files below `root()/subject` with the extension `extension`, in name order.
+pub fn files(subject: &str, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(subject)];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
