@@ -1,0 +1,3 @@
+//! The games, one file or folder each, named as in `rules.<name>`.
+
+pub mod cart_pole;
