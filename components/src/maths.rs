@@ -129,7 +129,7 @@ pub fn sin_cos(x: f32) -> (f32, f32) {
     let swap = quadrant & 1 != 0;
     let (sin, cos) = if swap { (c, s) } else { (s, c) };
     let sin = if quadrant & 2 != 0 { -sin } else { sin };
-    let cos = if (quadrant + 1) & 2 != 0 { -cos } else { cos };
+    let cos = if quadrant.wrapping_add(1) & 2 != 0 { -cos } else { cos };
     (sin, cos)
 }
 

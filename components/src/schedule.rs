@@ -59,3 +59,7 @@ pub struct RunSeed(pub u64);
 /// How much memory live components will take once they run; filled in [`Build`], checked before the first tick.
 #[derive(Resource, Debug, Default)]
 pub struct MemoryEstimate(pub Vec<(String, usize)>);
+
+/// Folder of the pipeline file, against which paths in settings are resolved; `None` (or no such resource) for an embedded pipeline.
+#[derive(Resource, Debug, Default, Clone, PartialEq, Eq)]
+pub struct PipelineFolder(pub Option<std::path::PathBuf>);

@@ -65,6 +65,11 @@ pub enum ColumnData {
     F32(Vec<f32>),
     F64(Vec<f64>),
     Name(Vec<String>),
+    /// The same name in all rows, for a column of kind `Name`: building and encoding it costs nothing per row.
+    OneName {
+        name: String,
+        rows: usize,
+    },
     Text(Vec<String>),
     /// `data` is `[rows, width]`.
     Bytes {
@@ -94,6 +99,7 @@ impl ColumnData {
             Self::F32(v) => v.len(),
             Self::F64(v) => v.len(),
             Self::Name(v) | Self::Text(v) => v.len(),
+            Self::OneName { rows, .. } => *rows,
             Self::Bytes { width, data } => data.len().checked_div(*width).unwrap_or(0),
             Self::ListI32 { width, data } => data.len().checked_div(*width).unwrap_or(0),
             Self::ListF32 { width, data } => data.len().checked_div(*width).unwrap_or(0),

@@ -73,7 +73,7 @@ pub static TRAJECTORIES: TableSpec = TableSpec {
     exact: true,
 };
 
-/// Rows of `trajectories`, column by column. `actions` is `[rows, seats x components]`, `rewards` and `shaped` `[rows, seats]`,
+/// Rows of `trajectories` of one entity, column by column. `actions` is `[rows, seats x components]`, `rewards` and `shaped` `[rows, seats]`,
 /// `observations` `[rows, bytes per row]` or empty.
 #[derive(Debug, Default)]
 #[allow(missing_docs)] // documented in `TRAJECTORIES`
@@ -82,7 +82,7 @@ pub struct Trajectories {
     pub action_width: usize,
     pub observation_bytes: usize,
     pub tick: Vec<u64>,
-    pub entity: Vec<String>,
+    pub entity: String,
     pub replica: Vec<u32>,
     pub lane: Vec<u32>,
     pub episode: Vec<u32>,
@@ -99,11 +99,15 @@ impl Trajectories {
     /// The rows as a block.
     pub fn into_block(self) -> Block {
         let seats = self.seats;
+        let entity = ColumnData::OneName {
+            name: self.entity,
+            rows: self.tick.len(),
+        };
         Block {
             table: &TRAJECTORIES,
             columns: vec![
                 ColumnData::U64(self.tick),
-                ColumnData::Name(self.entity),
+                entity,
                 ColumnData::U32(self.replica),
                 ColumnData::U32(self.lane),
                 ColumnData::U32(self.episode),
