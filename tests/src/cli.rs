@@ -46,7 +46,14 @@ impl Starling {
     /// Runs to the end and insists on exit code 0.
     pub fn succeed(&self, args: &[&str]) -> Ended {
         let ended = self.run(args);
-        assert_eq!(ended.code, Some(0), "`starling {}` failed:\n{}\n{}", args.join(" "), ended.stdout, ended.stderr);
+        assert_eq!(
+            ended.code,
+            Some(0),
+            "`starling {}` failed:\n{}\n{}",
+            args.join(" "),
+            ended.stdout,
+            ended.stderr
+        );
         ended
     }
 

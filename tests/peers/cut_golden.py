@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Cuts the small committed traces (tests/golden) out of a full set of golden traces.
+
+usage: cut_golden.py SOURCE TARGET [SUBJECT...]
+
+Each subject has one function below, which copies a few whole episodes that together cover every
+recording configuration. Needs pyarrow.
+"""
+
+import pathlib
+import sys
+
+import pyarrow.parquet as pq
+
+
+def write(table, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, compression="zstd", compression_level=19)
+    print(f"{path}: {table.num_rows} rows, {path.stat().st_size} bytes")
+
+
+def overcooked_v2(source, target):
+    """One cooked episode per configuration, each from another kitchen where possible, and odd sizes."""
+    episodes = pq.read_table(source / "v2_episodes.parquet")
+    rows = episodes.to_pylist()
+    chosen, kitchens = [], set()
+    wanted = {}
+    for row in rows:
+        if row["policy"] != "random":
+            wanted.setdefault(row["config"], []).append(row)
+    for config, candidates in wanted.items():
+        fresh = [row for row in candidates if row["layout"] not in kitchens] or candidates
+        chosen.append(fresh[0])
+        kitchens.add(fresh[0]["layout"])
+    # One, three and four cooks, four ingredients, a button, a second sight of permutations.
+    extra = {"long_room": "startcook", "custom_crowd3": "op", "custom_crowd4": "paper", "fun_coordination": "op",
+             "grounded_coord_simple": "paper", "counter_circuit": "autoreset"}
+    for row in rows:
+        if extra.get(row["layout"]) == row["config"] and row["policy"] == "cook" and row["layout"] not in kitchens:
+            chosen.append(row)
+            kitchens.add(row["layout"])
+    keys = [row["episode"] for row in chosen]
+    print(*keys, sep="\n")
+    steps = pq.read_table(source / "v2_steps.parquet")
+    write(only(episodes, "episode", keys), target / "v2_episodes.parquet")
+    write(only(steps, "episode", keys), target / "v2_steps.parquet")
+
+
+def only(table, column, values):
+    """The rows of `table` whose `column` is one of `values`."""
+    return table.filter([value in values for value in table[column].to_pylist()])
+
+
+SUBJECTS = {"overcooked_v2": overcooked_v2}
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    source, target = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    for subject in sys.argv[3:] or SUBJECTS:
+        SUBJECTS[subject](source / subject, target / subject)
+
+
+if __name__ == "__main__":
+    main()
