@@ -1,5 +1,26 @@
 //! Environments: rules, vectorised stepping, collection and evaluation on the CPU.
+//!
+//! [`lanes`] turns the rules of one lane into blocks of many; [`collect`] fills rollouts with them, [`evaluate`] scores frozen agents,
+//! [`replay`] simulates a recorded episode again, [`measure`] says how fast an environment steps. Rules are plain types over slices and
+//! know nothing of the world around them.
 
+pub mod blocks;
+pub mod build;
+pub mod clocks;
+pub mod collect;
 pub mod environments;
+pub mod evaluate;
 pub mod lanes;
 pub mod measure;
+pub mod replay;
+pub mod scripts;
+
+mod cast;
+mod episodes;
+mod players;
+mod plugin;
+mod record;
+mod suggest;
+mod trajectories;
+
+pub use plugin::SimulatePlugin;

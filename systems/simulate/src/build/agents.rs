@@ -1,0 +1,76 @@
+//! Build / Agents, the part without parameters: scripts become policies.
+
+use super::{path, verdict};
+use crate::evaluate::EvaluateSeats;
+use bevy_ecs::prelude::*;
+use starling_components::EntityName;
+use starling_components::act::Policy;
+use starling_components::fault::Fault;
+use starling_components::parameters::{Layout, Parameters};
+use starling_components::registry::{Registry, ScriptSlot};
+use starling_components::seating::Seating;
+use starling_components::simulate::LiveEnvironment;
+use starling_components::spaces::SeatShape;
+use starling_components::specs::AgentSpec;
+use std::sync::Arc;
+
+/// Gives every scripted agent its [`Policy`] and empty [`Parameters`].
+///
+/// # Errors
+/// An unknown script, settings that it refuses, a seat that it cannot play, seats of different shapes.
+pub fn scripts(
+    agents: Query<(Entity, &EntityName, &AgentSpec)>,
+    environments: Query<(&LiveEnvironment, &Seating)>,
+    evaluations: Query<&EvaluateSeats>,
+    live: Query<&LiveEnvironment>,
+    registry: Res<Registry>,
+    mut commands: Commands,
+) -> Result<(), Vec<Fault>> {
+    let mut faults = Vec::new();
+    let mut sorted: Vec<_> = agents.iter().collect();
+    sorted.sort_by_key(|(_, name, _)| *name);
+    for (entity, name, spec) in sorted {
+        let Some(choice) = &spec.script else { continue };
+        let trained_in = environments.iter().filter_map(|(environment, seating)| match seating {
+            Seating::Fixed(agents) => Some((environment, agents)),
+            Seating::PerLane(_) => None,
+        });
+        let scored_in = evaluations
+            .iter()
+            .filter_map(|seats| Some((live.get(seats.environment).ok()?, &seats.agents)));
+        let mut shapes: Vec<&SeatShape> = Vec::new();
+        for (environment, agents) in trained_in.chain(scored_in) {
+            let seats = environment.0.shape().seats.iter();
+            shapes.extend(
+                seats
+                    .zip(agents)
+                    .filter(|(_, agent)| **agent == entity)
+                    .map(|(seat, _)| seat),
+            );
+        }
+        let Some(&shape) = shapes.first() else { continue };
+        if shapes.iter().any(|&other| other != shape) {
+            let fault = Fault::pipeline(format!(
+                "script `{}` sits in seats that see or do different things",
+                name.key
+            ));
+            faults.push(
+                fault
+                    .advise("use one scripted agent per kind of seat")
+                    .within(path(name, ["script"])),
+            );
+            continue;
+        }
+        match registry.build::<ScriptSlot>(choice, shape) {
+            Err(fault) => faults.push(fault.within(path(name, ["script"]))),
+            Ok(policy) => {
+                let parameters = Parameters {
+                    layout: Arc::new(Layout::default()),
+                    values: Vec::new(),
+                };
+                commands.entity(entity).insert((Policy(policy), parameters));
+            }
+        }
+    }
+    verdict(faults)
+}

@@ -1,0 +1,257 @@
+//! Build / Seats: names become entities, agents get their replicas, and what is connected gets a clock.
+
+use super::groups::Connections;
+use super::{ByKey, by_key, path, verdict};
+use crate::evaluate::EvaluateSeats;
+use crate::suggest::did_you_mean;
+use bevy_ecs::prelude::*;
+use starling_components::EntityName;
+use starling_components::clock::{Clocks, Member};
+use starling_components::fault::Fault;
+use starling_components::parameters::Replicas;
+use starling_components::seating::Seating;
+use starling_components::simulate::LiveEnvironment;
+use starling_components::spaces::EnvironmentShape;
+use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec, ReplicasSpec};
+use std::collections::BTreeMap;
+
+/// Most replicas of one agent.
+const MAX_REPLICAS: u32 = 65_536;
+
+type Environments<'w, 's> = Query<
+    'w,
+    's,
+    (
+        Entity,
+        &'static EntityName,
+        &'static EnvironmentSpec,
+        Option<&'static LiveEnvironment>,
+    ),
+>;
+
+/// Seats environments and evaluations, numbers replicas, and spawns the groups.
+///
+/// # Errors
+/// Seats and evaluations that name nothing, an agent in seats of different shapes, agents with different replicas at one table, an agent
+/// that sits nowhere.
+pub fn seats(
+    environments: Environments<'_, '_>,
+    agents: Query<(Entity, &EntityName, &AgentSpec)>,
+    evaluations: Query<(Entity, &EntityName, &EvaluateSpec)>,
+    mut commands: Commands,
+) -> Result<(), Vec<Fault>> {
+    let mut faults = Vec::new();
+    let agent_keys = by_key(agents.iter().map(|(entity, name, _)| (entity, name)));
+    let mut tables: Vec<(Entity, &EntityName, Vec<Entity>)> = Vec::new();
+    let mut connections = Connections::default();
+
+    let mut sorted: Vec<_> = environments.iter().collect();
+    sorted.sort_by_key(|(_, name, ..)| *name);
+    for &(entity, name, spec, live) in &sorted {
+        let seated = resolve(name, "seats", &spec.seats, &agent_keys, &mut faults);
+        let Some(seated) = seated else { continue };
+        if let Some(live) = live {
+            check_shapes(name, "seats", live.0.shape(), &spec.seats, &mut faults);
+        }
+        commands.entity(entity).insert(Seating::Fixed(seated.clone()));
+        tables.push((entity, name, seated));
+    }
+    let environment_keys = by_key(sorted.iter().map(|(entity, name, ..)| (*entity, *name)));
+    let mut sorted_evaluations: Vec<_> = evaluations.iter().collect();
+    sorted_evaluations.sort_by_key(|(_, name, _)| *name);
+    for (entity, name, spec) in sorted_evaluations {
+        let Some(&environment) = environment_keys.get(spec.environment.as_str()) else {
+            let fault = Fault::pipeline(format!("no environment is called `{}`", spec.environment))
+                .advise(did_you_mean(&spec.environment, environment_keys.keys().copied()));
+            faults.push(fault.within(path(name, ["environment"])));
+            continue;
+        };
+        let Ok((_, _, environment_spec, live)) = environments.get(environment) else {
+            continue;
+        };
+        let names = evaluated_agents(spec, environment_spec);
+        if names.len() != environment_spec.seats.len() {
+            let seats = environment_spec.seats.len();
+            let message = format!(
+                "`{}` has {seats} seats, {} agents are named",
+                spec.environment,
+                names.len()
+            );
+            let advice = format!("name one agent, or {seats}, or leave `agents` out");
+            faults.push(Fault::pipeline(message).advise(advice).within(path(name, ["agents"])));
+            continue;
+        }
+        // Names taken over from the environment were checked there.
+        let mut unheard = Vec::new();
+        let reported = if spec.agents.is_empty() {
+            &mut unheard
+        } else {
+            &mut faults
+        };
+        let Some(seated) = resolve(name, "agents", &names, &agent_keys, reported) else {
+            continue;
+        };
+        if let Some(live) = live {
+            check_shapes(name, "agents", live.0.shape(), &names, reported);
+        }
+        connections.connect(environment, entity);
+        commands.entity(entity).insert(EvaluateSeats {
+            environment,
+            agents: seated.clone(),
+        });
+        tables.push((entity, name, seated));
+    }
+    for (entity, _, seated) in &tables {
+        for agent in seated {
+            connections.connect(*entity, *agent);
+        }
+    }
+
+    let whole = tables.len() == environments.iter().len() + evaluations.iter().len();
+    let mut sorted_agents: Vec<_> = agents.iter().collect();
+    sorted_agents.sort_by_key(|(_, name, _)| *name);
+    for &(entity, name, _) in &sorted_agents {
+        // Unless a misspelt seat may have been meant for it.
+        if whole && !tables.iter().any(|(_, _, seated)| seated.contains(&entity)) {
+            let fault = Fault::pipeline(format!("agent `{}` plays nowhere", name.key));
+            faults.push(
+                fault
+                    .advise("name it in the `seats` of an environment")
+                    .within(path(name, [])),
+            );
+        }
+    }
+    if sorted.is_empty() {
+        let fault = Fault::pipeline("nothing to do: the pipeline has no environment");
+        faults.push(fault.advise("add a table like [environment.kitchen]"));
+    }
+
+    let specs: BTreeMap<Entity, (&EntityName, &AgentSpec)> = agents
+        .iter()
+        .map(|(entity, name, spec)| (entity, (name, spec)))
+        .collect();
+    let mut numbers: BTreeMap<Entity, ReplicasSpec> = BTreeMap::new();
+    for (_, name, seated) in &tables {
+        check_replicas(name, seated, &specs, &mut numbers, &mut faults);
+    }
+    for (&agent, (name, spec)) in &specs {
+        let replicas = *numbers.get(&agent).unwrap_or(&spec.replicas);
+        let (first, count) = (replicas.first(), replicas.count());
+        if count == 0 || count > MAX_REPLICAS || first.checked_add(count).is_none() {
+            let fault = Fault::pipeline(format!("{count} replicas from number {first} on cannot run"));
+            let advice = format!("1 to {MAX_REPLICAS} replicas, numbered below 2^32");
+            faults.push(fault.advise(advice).within(path(name, ["replicas"])));
+            continue;
+        }
+        commands
+            .entity(agent)
+            .insert(Replicas((first..first + count).collect()));
+    }
+    spawn_groups(&connections, &environments, &mut commands);
+    verdict(faults)
+}
+
+/// The agents of an evaluation by seat: as written, the one agent in every seat, or the environment's own.
+fn evaluated_agents(spec: &EvaluateSpec, environment: &EnvironmentSpec) -> Vec<String> {
+    match &spec.agents[..] {
+        [] => environment.seats.clone(),
+        [one] => vec![one.clone(); environment.seats.len()],
+        agents => agents.to_vec(),
+    }
+}
+
+/// The entities of the named agents; `None` if one is unknown.
+fn resolve(
+    name: &EntityName,
+    field: &str,
+    agents: &[String],
+    known: &ByKey<'_>,
+    faults: &mut Vec<Fault>,
+) -> Option<Vec<Entity>> {
+    let mut seated = Vec::with_capacity(agents.len());
+    for (seat, agent) in agents.iter().enumerate() {
+        match known.get(agent.as_str()) {
+            Some(&entity) => seated.push(entity),
+            None => {
+                let fault = Fault::pipeline(format!("no agent is called `{agent}`"))
+                    .advise(did_you_mean(agent, known.keys().copied()));
+                faults.push(fault.within(path(name, [field, &seat.to_string()])));
+            }
+        }
+    }
+    (seated.len() == agents.len()).then_some(seated)
+}
+
+/// One agent sees and does the same in all its seats.
+fn check_shapes(name: &EntityName, field: &str, shape: &EnvironmentShape, agents: &[String], faults: &mut Vec<Fault>) {
+    for (seat, agent) in agents.iter().enumerate() {
+        let first = agents.iter().position(|a| a == agent).unwrap_or(seat);
+        if shape.seats[first] != shape.seats[seat] {
+            let message = format!("`{agent}` sits in seats {first} and {seat}, which see or do different things");
+            let fault = Fault::pipeline(message).advise("seat another agent in one of them");
+            faults.push(fault.within(path(name, [field, &seat.to_string()])));
+        }
+    }
+}
+
+/// Replicas meet by index, so all agents at one table have the same. A script has no state: if its own replicas are not given, it has
+/// those of the others.
+fn check_replicas(
+    name: &EntityName,
+    seated: &[Entity],
+    specs: &BTreeMap<Entity, (&EntityName, &AgentSpec)>,
+    numbers: &mut BTreeMap<Entity, ReplicasSpec>,
+    faults: &mut Vec<Fault>,
+) {
+    let adapts = |spec: &AgentSpec| spec.script.is_some() && spec.replicas == ReplicasSpec::default();
+    let fixed = |entity: &&Entity| !adapts(specs[*entity].1);
+    let lead = seated.iter().find(fixed).or(seated.first());
+    let Some(lead) = lead else { return };
+    let (lead_name, lead_spec) = specs[lead];
+    let want = lead_spec.replicas;
+    for agent in seated {
+        let (agent_name, spec) = specs[agent];
+        if !adapts(spec) {
+            if (spec.replicas.first(), spec.replicas.count()) != (want.first(), want.count()) {
+                let message = format!(
+                    "`{}` and `{}` meet in `{name}` with {} and {} replicas",
+                    lead_name.key,
+                    agent_name.key,
+                    want.count(),
+                    spec.replicas.count()
+                );
+                let fault = Fault::pipeline(message).advise("replica r meets replica r: give both the same `replicas`");
+                faults.push(fault.within(path(agent_name, ["replicas"])));
+            }
+            continue;
+        }
+        let known = *numbers.entry(*agent).or_insert(want);
+        if known != want {
+            let message = format!(
+                "script `{}` meets {} replicas here and {} elsewhere",
+                agent_name.key,
+                want.count(),
+                known.count()
+            );
+            let fault = Fault::pipeline(message).advise("use one script per table");
+            faults.push(fault.within(path(agent_name, [])));
+        }
+    }
+}
+
+/// One entity with clocks per group that has an environment, named after its first environment.
+fn spawn_groups(connections: &Connections, environments: &Environments<'_, '_>, commands: &mut Commands<'_, '_>) {
+    for members in connections.groups() {
+        let names = members.iter().filter_map(|&entity| environments.get(entity).ok());
+        let Some(first) = names.map(|(_, name, ..)| name).min() else {
+            continue;
+        };
+        let name = EntityName::new("group", first.key.clone());
+        let group = commands
+            .spawn((name, Clocks::default(), crate::clocks::Advanced(false)))
+            .id();
+        for member in members {
+            commands.entity(member).insert(Member(group));
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Tick / Collect: environments x seating x agents -> rollouts, episode rows, trajectory rows, metrics.
+//!
+//! Replicas are collected in parallel; what they return is written in the order of the pipeline: entities by name, then replica.
+
+mod replica;
+
+use crate::blocks::LaneBlocks;
+use crate::cast::{Agents, Cast};
+use crate::episodes::Finished;
+use crate::record::RecordPlan;
+use crate::trajectories::{Origin, rows_of};
+use bevy_ecs::prelude::*;
+use rayon::prelude::*;
+use replica::collect_replica;
+use starling_components::EntityName;
+use starling_components::clock::{Clocks, Member};
+use starling_components::fault::Fault;
+use starling_components::rollout::{ReplicaRollout, Rollout};
+use starling_components::schedule::RunSeed;
+use starling_components::seating::Seating;
+use starling_components::simulate::LiveEnvironment;
+use starling_components::specs::RecordSpec;
+use starling_components::table::{Block, Outbox};
+use starling_components::tables::episodes::Episodes;
+use starling_components::tables::metrics::Metrics;
+
+/// How an environment is collected: on the entity of `[environment.x]`. Derived.
+#[derive(Component, Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CollectPlan {
+    /// Steps of a rollout.
+    pub steps: usize,
+    /// A learner reads observations before auto-reset.
+    pub final_observations: bool,
+}
+
+/// What one replica hands back.
+struct Collected {
+    finished: Finished,
+    /// Mean over lanes of each lane's last finished return.
+    carried: f64,
+    trajectories: Option<Block>,
+    seating: String,
+}
+
+/// Environments to collect from.
+type Environments<'w, 's> = Query<
+    'w,
+    's,
+    (
+        &'static EntityName,
+        &'static LiveEnvironment,
+        &'static Seating,
+        &'static Member,
+        &'static CollectPlan,
+        &'static mut LaneBlocks,
+        &'static mut Rollout,
+    ),
+>;
+
+/// Fills the rollout of every environment whose group has not finished.
+///
+/// # Errors
+/// Whatever a policy or an environment refuses, of all environments.
+pub fn collect(
+    mut environments: Environments<'_, '_>,
+    agents: Agents<'_, '_>,
+    mut groups: Query<&mut Clocks>,
+    record: Query<&RecordSpec>,
+    seed: Res<RunSeed>,
+    mut outbox: ResMut<Outbox>,
+) -> Result<(), Vec<Fault>> {
+    let plan = RecordPlan::of(record.iter().next());
+    let mut faults = Vec::new();
+    let mut parts: Vec<_> = environments.iter_mut().collect();
+    parts.sort_by_key(|(name, ..)| *name);
+    for (name, environment, seating, member, collect, mut blocks, mut rollout) in parts {
+        let Ok(mut clocks) = groups.get_mut(member.0) else {
+            continue;
+        };
+        if clocks.finished {
+            continue;
+        }
+        let Seating::Fixed(seats) = seating else {
+            faults.push(Fault::run("seats that change are not collected").within(path(name)));
+            continue;
+        };
+        let cast = match Cast::of(seats, &agents, *seed) {
+            Ok(cast) => cast,
+            Err(fault) => {
+                faults.push(fault.within(path(name)));
+                continue;
+            }
+        };
+        let tick = clocks.now.ticks + 1;
+        let entity = name.to_string();
+        let shape = environment.0.shape();
+        blocks.ensure_started();
+        if rollout.replicas.is_empty() {
+            let (lanes, carry) = (blocks.lanes, blocks.carry);
+            let new = |_: &u32| ReplicaRollout::zeros(shape, collect.steps, lanes, carry, collect.final_observations);
+            rollout.replicas = cast.replicas.iter().map(new).collect();
+        }
+        let work = blocks.replicas.par_iter_mut().zip(&mut rollout.replicas).enumerate();
+        let results: Vec<Result<Collected, Fault>> = work
+            .map(|(index, (lanes, rollout))| {
+                let players = cast.players(index, |key| key.entity(name));
+                let before = plan.trajectories.is_some().then(|| {
+                    let block = &lanes.block;
+                    (block.episodes().to_vec(), block.episode_steps().to_vec())
+                });
+                let finished = collect_replica(shape, &players, lanes, rollout)?;
+                let origin = Origin {
+                    tick,
+                    entity: &entity,
+                    replica: cast.replicas[index],
+                };
+                let trajectories = plan
+                    .trajectories
+                    .zip(before)
+                    .map(|(spec, (episodes, steps))| rows_of(rollout, origin, spec, &episodes, &steps).into_block());
+                let last: f64 = lanes.last_returns.iter().map(|&r| f64::from(r)).sum();
+                Ok(Collected {
+                    finished,
+                    carried: last / lanes.last_returns.len() as f64,
+                    trajectories,
+                    seating: cast.seating(index),
+                })
+            })
+            .collect();
+        clocks.now.env_steps += (blocks.lanes * collect.steps) as u64;
+        let metrics_due = plan.metrics_due(tick, clocks.total.ticks);
+        let env_steps = clocks.now.env_steps;
+        let (mut episodes, mut metrics) = (Episodes::new(shape.seats.len()), Metrics::default());
+        let mut trajectories = Vec::new();
+        for (result, &number) in results.into_iter().zip(cast.replicas) {
+            let collected = match result {
+                Ok(collected) => collected,
+                Err(mut fault) => {
+                    fault.message = format!("{entity}, replica {number}, tick {tick}: {}", fault.message);
+                    faults.push(fault);
+                    continue;
+                }
+            };
+            let finished = &collected.finished;
+            finished.write(&mut episodes, tick, &entity, number, &collected.seating);
+            trajectories.extend(collected.trajectories.filter(|block| block.rows() > 0));
+            if metrics_due {
+                let mut push = |name, value| metrics.push(tick, env_steps, &entity, number, name, value);
+                if let Some((returns, lengths)) = finished.means() {
+                    push("episode_return", returns);
+                    push("episode_length", lengths);
+                }
+                push("episode_return_carried", collected.carried);
+                push("episodes", finished.len() as f64);
+            }
+        }
+        let tables = [metrics.into_block(), episodes.into_block()];
+        outbox.0.extend(tables.into_iter().filter(|block| block.rows() > 0));
+        outbox.0.extend(trajectories);
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+fn path(name: &EntityName) -> [String; 2] {
+    [name.table.clone(), name.key.clone()]
+}

@@ -1,0 +1,93 @@
+//! Accounting of episodes: returns while they are played, a row when they end.
+
+use starling_components::tables::episodes::{Episode, Episodes};
+
+/// Episodes that ended, in order of end step and lane.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Finished {
+    rows: Vec<FinishedRow>,
+    /// `[rows, seats]`.
+    returns: Vec<f32>,
+    shaped_returns: Vec<f32>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct FinishedRow {
+    lane: u32,
+    episode: u32,
+    length: u32,
+    truncated: bool,
+}
+
+/// One ended episode.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ended<'a> {
+    pub lane: u32,
+    pub episode: u32,
+    pub length: u32,
+    pub truncated: bool,
+    /// `[seats]`.
+    pub returns: &'a [f32],
+    /// `[seats]`.
+    pub shaped_returns: &'a [f32],
+}
+
+/// Mean over seats: the return of an episode as metrics and scores count it.
+pub(crate) fn seat_mean(returns: &[f32]) -> f64 {
+    returns.iter().map(|&r| f64::from(r)).sum::<f64>() / returns.len() as f64
+}
+
+impl Finished {
+    pub(crate) fn push(&mut self, ended: Ended<'_>) {
+        self.rows.push(FinishedRow {
+            lane: ended.lane,
+            episode: ended.episode,
+            length: ended.length,
+            truncated: ended.truncated,
+        });
+        self.returns.extend_from_slice(ended.returns);
+        self.shaped_returns.extend_from_slice(ended.shaped_returns);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Ended<'_>> {
+        let seats = self.returns.len().checked_div(self.rows.len()).unwrap_or(0);
+        self.rows.iter().enumerate().map(move |(index, row)| Ended {
+            lane: row.lane,
+            episode: row.episode,
+            length: row.length,
+            truncated: row.truncated,
+            returns: &self.returns[index * seats..(index + 1) * seats],
+            shaped_returns: &self.shaped_returns[index * seats..(index + 1) * seats],
+        })
+    }
+
+    /// Mean over episodes of the return and of the length; `None` without episodes.
+    pub(crate) fn means(&self) -> Option<(f64, f64)> {
+        let count = self.len() as f64;
+        let returns: f64 = self.iter().map(|e| seat_mean(e.returns)).sum();
+        let lengths: f64 = self.iter().map(|e| f64::from(e.length)).sum();
+        (self.len() > 0).then(|| (returns / count, lengths / count))
+    }
+
+    /// Appends everything to `table`.
+    pub(crate) fn write(&self, table: &mut Episodes, tick: u64, entity: &str, replica: u32, seating: &str) {
+        for ended in self.iter() {
+            table.push(&Episode {
+                tick,
+                entity,
+                replica,
+                lane: ended.lane,
+                episode: ended.episode,
+                length: ended.length,
+                returns: ended.returns,
+                shaped_returns: ended.shaped_returns,
+                truncated: ended.truncated,
+                seating,
+            });
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Simulates a recorded episode again: from the pipeline, its seed, the row's keys and the recorded actions.
+//!
+//! Everything that an episode draws is a pure function of the run's seed, the entity's name, the replica, the lane and the episode; for an
+//! evaluation also of the tick in which it ran (its lanes play one episode each, number 0). The columns `entity`, `replica`, `lane`,
+//! `episode` and `tick` of `trajectories` and `episodes` are exactly these.
+
+use crate::evaluate::{EvaluateSeats, lanes_key};
+use bevy_ecs::prelude::*;
+use starling_components::EntityName;
+use starling_components::fault::Fault;
+use starling_components::random::{Key, Purpose};
+use starling_components::schedule::RunSeed;
+use starling_components::simulate::{Lanes, LiveEnvironment, Simulate};
+use std::sync::Arc;
+
+/// Which episode: the keys of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The environment, or the evaluation that played it.
+    pub entity: EntityName,
+    /// Number of the replica.
+    pub replica: u32,
+    /// Lane within the replica.
+    pub lane: u32,
+    /// Number of the episode within the lane.
+    pub episode: u32,
+    /// Tick of the row; matters for evaluations only, all rows of an evaluation's episode have the same.
+    pub tick: u64,
+}
+
+/// A block of one lane (number 0 of the block) at the start of `recorded`. Step it with the recorded actions.
+pub fn open(environment: &dyn Simulate, seed: RunSeed, recorded: &Recorded) -> Box<dyn Lanes> {
+    let key = if recorded.entity.table == "evaluate" {
+        lanes_key(seed, &recorded.entity, recorded.replica, recorded.tick)
+    } else {
+        let key = Key::of_seed(seed.0).entity(&recorded.entity);
+        key.replica(recorded.replica).purpose(Purpose::Environment)
+    };
+    let mut block = environment.open_from(key, recorded.lane, 1);
+    block.begin(0, recorded.episode);
+    block
+}
+
+/// The environment behind an `environment` or `evaluate` table of a built world.
+///
+/// # Errors
+/// No such table in this pipeline.
+pub fn environment_of(world: &mut World, entity: &EntityName) -> Result<Arc<dyn Simulate>, Fault> {
+    let mut query = world.query::<(&EntityName, Option<&LiveEnvironment>, Option<&EvaluateSeats>)>();
+    let found = query.iter(world).find(|(name, ..)| *name == entity);
+    let live = found.and_then(|(_, live, seats)| live.or_else(|| world.get(seats?.environment)));
+    live.map(|live| Arc::clone(&live.0)).ok_or_else(|| {
+        Fault::records(format!(
+            "this pipeline has no `{entity}` whose episodes could be replayed"
+        ))
+    })
+}

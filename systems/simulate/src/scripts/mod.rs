@@ -1,0 +1,3 @@
+//! Agents without parameters, one file each, named as in `script.<name>`.
+
+pub mod random;
