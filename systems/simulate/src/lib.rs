@@ -23,4 +23,7 @@ mod record;
 mod suggest;
 mod trajectories;
 
+#[cfg(test)]
+mod tests;
+
 pub use plugin::SimulatePlugin;

@@ -64,6 +64,7 @@ fn register(registry: &mut Registry) {
         .slot::<RulesSlot>()
         .slot::<ScriptSlot>();
     environments::cart_pole::register(registry);
+    environments::overcooked_v2::register(registry);
     scripts::random::register(registry);
 }
 
