@@ -35,10 +35,10 @@ impl OvercookedV2 {
         if cooks != context.seats {
             let seats = context.seats;
             let fault = Fault::pipeline(format!(
-                "the kitchen has {cooks} cooks, but the environment has {seats} seats"
+                "the environment has {seats} seats, the kitchen is for {cooks} (`A`)"
             ));
             return Err(fault
-                .advise("give as many `seats` as the kitchen has `A`s")
+                .advise("a kitchen has one seat per cook")
                 .within(["layout"]));
         }
         if settings.max_steps == 0 {
