@@ -42,6 +42,13 @@ pub trait Rules: Send + Sync + 'static {
     fn global(&self, _state: &[u32], out: &mut [Self::Observation]) {
         debug_assert!(out.is_empty(), "rules with a global state write it");
     }
+    /// Whether `state` may be stepped: asked of every state that comes from outside, so that damaged words are told and never panic.
+    ///
+    /// # Errors
+    /// Words that no game can reach.
+    fn check(&self, _state: &[u32]) -> Result<(), Fault> {
+        Ok(())
+    }
     /// The state as text for a person: several lines, no colour codes.
     fn render(&self, state: &[u32]) -> String;
 }
@@ -136,7 +143,7 @@ pub trait Lanes: Send + Sync {
     /// Puts back what [`Lanes::states`], [`Lanes::episodes`] and [`Lanes::episode_steps`] gave.
     ///
     /// # Errors
-    /// Wrong lengths.
+    /// Wrong lengths, or states that the rules refuse.
     fn restore(&mut self, states: &[u32], episodes: &[u32], steps: &[u32]) -> Result<(), Fault>;
     /// Starts `episode` afresh in `lane` (its reset is a pure function of key, lane and episode): how a recorded episode is replayed.
     fn begin(&mut self, lane: usize, episode: u32);

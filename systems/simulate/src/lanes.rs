@@ -387,6 +387,10 @@ impl<R: Rules> Lanes for LaneBlock<R> {
         expect_len("states", states.len(), self.states.len())?;
         expect_len("episodes", episodes.len(), self.episodes.len())?;
         expect_len("episode_steps", steps.len(), self.steps.len())?;
+        let words = self.rules.shape().state_words;
+        states
+            .chunks_exact(words)
+            .try_for_each(|state| self.rules.check(state))?;
         self.states.copy_from_slice(states);
         self.episodes.copy_from_slice(episodes);
         self.steps.copy_from_slice(steps);

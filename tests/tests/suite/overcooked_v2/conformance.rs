@@ -207,9 +207,9 @@ fn replay(episode: &Episode) -> usize {
 /// Replays an episode in production lanes, the same in each of them.
 fn replay_lanes(episode: &Episode) -> usize {
     const LANES: usize = 3;
-    let rules = Vectorised::new(rules_of(episode));
-    let rules: &dyn Simulate = &rules;
     let plain = rules_of(episode);
+    let environment = Vectorised::new(rules_of(episode));
+    let rules: &dyn Simulate = &environment;
     let width = episode.agents * rules.shape().observation_width();
     let mut lanes = rules.open(Key::of_seed(1), LANES);
     lanes.reset();

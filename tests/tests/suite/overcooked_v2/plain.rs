@@ -78,8 +78,8 @@ impl Plain {
             done: false,
         };
         self.new_correct_delivery = false;
-        for i in 0..self.agents.len() {
-            if actions[i] == 5 {
+        for (i, action) in actions.iter().enumerate() {
+            if *action == 5 {
                 let (reward, shaped) = self.interact(i, &before, options);
                 result.reward += reward;
                 result.shaped[i] = shaped;

@@ -99,6 +99,7 @@ fn actions(draw: &mut Counter, cooks: usize) -> Vec<i32> {
 }
 
 fn check_invariants(rules: &OvercookedV2, words: &[u32]) {
+    rules.check(words).expect("a state of play is a state");
     let kitchen = rules.kitchen();
     let state = rules.words().read(words);
     let unit_sum = |item: u32| (0..10).map(|k| item >> (2 + 2 * k) & 3).sum::<u32>();
@@ -184,6 +185,30 @@ proptest! {
             }
             prop_assert_eq!(Plain::of(rules.kitchen(), &state), plain);
             prop_assert!(!rules.render(&words).is_empty());
+        }
+    }
+
+    #[test]
+    fn overcooked_v2_damaged_states_are_refused_or_played(
+        settings in settings(), seed in any::<u64>(), damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u32>(), 0..32_u32), 1..4)
+    ) {
+        let rules = rules_of(&settings);
+        let seats = rules.shape().seats.len();
+        let mut words = vec![0; rules.shape().state_words];
+        rules.reset(&mut words, &mut Counter::new(Key::of_seed(seed), 0, 0, 0));
+        for (index, word, shift) in damage {
+            *index.get_mut(&mut words) = word >> shift;
+        }
+        if rules.check(&words).is_err() {
+            return Ok(());
+        }
+        let mut play = Counter::new(Key::of_seed(seed), 1, 0, 0);
+        for step in rules.words().read(&words).step..rules.options().max_steps {
+            check_observations(&rules, &words);
+            let (mut rewards, mut shaped) = (vec![0.0; seats], vec![0.0; seats]);
+            let mut outcome = Outcome { rewards: &mut rewards, shaped: &mut shaped, terminated: false, truncated: false };
+            let actions = actions(&mut play, seats);
+            rules.step(&mut words, &actions, &mut Counter::new(Key::of_seed(seed), 0, 0, step), &mut outcome);
         }
     }
 

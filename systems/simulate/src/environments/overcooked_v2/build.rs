@@ -1,8 +1,9 @@
 //! From settings to rules: everything that can be wrong with them is found here.
 
-use super::kitchens::{find, nearest};
+use super::kitchens::find;
 use super::{KITCHENS, Kitchen, Options, OvercookedV2, featurize};
 use crate::lanes::Vectorised;
+use crate::suggest::did_you_mean;
 use starling_components::Fault;
 use starling_components::environments::overcooked_v2::{
     KitchenChoice, KitchenTable, ObservationChoice, ObservationKind, OvercookedV2Settings,
@@ -37,9 +38,7 @@ impl OvercookedV2 {
             let fault = Fault::pipeline(format!(
                 "the environment has {seats} seats, the kitchen is for {cooks} (`A`)"
             ));
-            return Err(fault
-                .advise("a kitchen has one seat per cook")
-                .within(["layout"]));
+            return Err(fault.advise("a kitchen has one seat per cook").within(["layout"]));
         }
         if settings.max_steps == 0 {
             return Err(Fault::pipeline("an episode needs at least one step").within(["max_steps"]));
@@ -97,15 +96,8 @@ fn kitchen_of(choice: &KitchenChoice, folder: Option<&Path>) -> Result<Kitchen, 
 
 fn named(name: &str) -> Result<&'static super::RegisteredKitchen, Fault> {
     find(name).ok_or_else(|| {
-        let known: Vec<_> = KITCHENS.iter().map(|kitchen| kitchen.name).collect();
-        let advice = match nearest(name) {
-            Some(nearest) => format!("did you mean `{nearest}`?"),
-            None => format!(
-                "known: {}; a kitchen of your own: {{ file = \"my.txt\" }}",
-                known.join(", ")
-            ),
-        };
-        Fault::pipeline(format!("no kitchen is called `{name}`")).advise(advice)
+        let known = KITCHENS.iter().map(|kitchen| kitchen.name);
+        Fault::pipeline(format!("no kitchen is called `{name}`")).advise(did_you_mean(name, known))
     })
 }
 

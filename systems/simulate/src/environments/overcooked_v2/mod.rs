@@ -5,6 +5,7 @@
 //! documented in [`state`].
 
 mod build;
+mod check;
 mod featurize;
 mod interaction;
 mod kitchen;
@@ -26,6 +27,7 @@ use interaction::{Terms, pass_time};
 use movement::Ways;
 use objects::{ACTIONS, BUTTON, INTERACT, PLATE, POT, WALL};
 use observe::Painter;
+use starling_components::Fault;
 use starling_components::environments::overcooked_v2::ObservationKind;
 use starling_components::random::Draw;
 use starling_components::simulate::{Outcome, Rules};
@@ -199,6 +201,11 @@ impl Rules for OvercookedV2 {
 
     fn observe(&self, state: &[u32], out: &mut [u8]) {
         self.see(&self.words.read(state), out);
+    }
+
+    fn check(&self, state: &[u32]) -> Result<(), Fault> {
+        self.check_state(&self.words.read(state))
+            .map_err(|what| Fault::records(format!("a state of a kitchen is damaged: {what}")))
     }
 
     fn render(&self, state: &[u32]) -> String {
