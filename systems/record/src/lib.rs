@@ -1,1 +1,25 @@
 //! Parquet streams, commits, checkpoints and resume.
+//!
+//! The one idea: **readers trust commits only**. Rows stream into small immutable Parquet parts, a checkpoint is written
+//! beside them, and then one exclusively created commit file names both with their hashes. Whatever no commit names does
+//! not exist, so a run may be killed at any instant. Read the modules in this order: [`run`] (a directory), [`commit`]
+//! (what it trusts), `part` and `writer` (how rows get there), [`checkpoint`], then [`verify`],
+//! [`diff`] and [`read`], and [`plugin`], which ties all of it to the schedule.
+
+pub mod checkpoint;
+pub mod commit;
+pub mod diff;
+mod disk;
+mod part;
+pub mod plugin;
+pub mod read;
+pub mod run;
+mod schema;
+#[cfg(test)]
+mod tests;
+pub mod verify;
+mod writer;
+
+pub use plugin::{RecordPlugin, finish, start};
+pub use run::{ResumeOptions, Run};
+pub use writer::{CommitRequest, Recorder};
