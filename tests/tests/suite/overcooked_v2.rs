@@ -1,7 +1,9 @@
 //! OvercookedV2: golden traces of the reference, and properties that hold in any kitchen.
 
 mod conformance;
+mod kitchens;
 mod plain;
+mod plain_features;
 mod properties;
 mod resets;
 mod settings;
