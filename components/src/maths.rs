@@ -5,6 +5,8 @@
 //! function and checked by the tests. `sqrt`, `floor`, `abs` and the four operations are exact in IEEE 754 and are used
 //! as they are.
 
+pub mod double;
+
 /// `e^x` in `f32`, relative error below 2e-7; 0 below -103.97 and infinity above 88.73. NaN stays NaN.
 #[inline]
 pub fn exp(x: f32) -> f32 {

@@ -1,1 +1,4 @@
 //! Settings of the learners and optimisers, one file each.
+
+pub mod adam;
+pub mod ppo;

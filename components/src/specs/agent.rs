@@ -109,17 +109,30 @@ fn activation(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// Hidden layers of the heads; the output layers (one logit per move or one mean per component; one value) are added by themselves.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct HeadsSpec {
     /// Hidden layers of the policy head.
-    #[serde(default)]
     #[schemars(schema_with = "layers")]
     pub actor: Vec<Choice>,
     /// Hidden layers of the value head.
-    #[serde(default)]
     #[schemars(schema_with = "layers")]
     pub critic: Vec<Choice>,
+    /// Gain of the orthogonal initialisation of the policy's output layer; small, so that training starts near the uniform policy.
+    pub actor_gain: f64,
+    /// Gain of the orthogonal initialisation of the value's output layer.
+    pub critic_gain: f64,
+}
+
+impl Default for HeadsSpec {
+    fn default() -> Self {
+        Self {
+            actor: Vec::new(),
+            critic: Vec::new(),
+            actor_gain: 0.01,
+            critic_gain: 1.0,
+        }
+    }
 }
 
 /// What the learner is paid: `task` x task reward + `shaped` x shaped reward, both evaluated once per update.

@@ -1,1 +1,25 @@
 //! Networks, optimisers and learners.
+//!
+//! Everything is a plain type over slices, callable without a world: [`network::Network`] acts and differentiates, [`ppo::Ppo`] learns,
+//! [`optimizer::adam::Adam`] steps. [`LearnPlugin`] brings them to a pipeline: it registers the kinds of the slots `layer`, `learner` and
+//! `optimizer`, builds agents, and learns once per tick.
+
+mod batch;
+mod build;
+pub mod distribution;
+pub mod gae;
+pub mod learner;
+pub mod network;
+pub mod optimizer;
+mod plugin;
+pub mod ppo;
+pub mod ppo_loss;
+mod real;
+mod report;
+mod train;
+
+pub use plugin::{LearnPlugin, register};
+pub use real::Real;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,14 @@
+//! `tanh`: the hyperbolic tangent.
+
+use crate::registry::KindSettings;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Hyperbolic tangent, element by element.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TanhSettings {}
+
+impl KindSettings for TanhSettings {
+    const NAME: &'static str = "tanh";
+}

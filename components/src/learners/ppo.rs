@@ -1,0 +1,62 @@
+//! `learner.ppo`: proximal policy optimisation with PureJaxRL's defaults.
+
+use crate::quantity::Quantity;
+use crate::registry::KindSettings;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// PPO with a clipped objective (Schulman et al. 2017), as in PureJaxRL.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PpoSettings {
+    /// Steps of one rollout.
+    #[schemars(range(min = 1))]
+    pub steps: usize,
+    /// Passes over a rollout.
+    #[schemars(range(min = 1))]
+    pub epochs: usize,
+    /// Optimiser steps per pass; must divide steps x lanes x own seats.
+    #[schemars(range(min = 1))]
+    pub minibatches: usize,
+    /// Discount.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub gamma: f64,
+    /// Lambda of generalised advantage estimation.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub gae_lambda: f64,
+    /// Width of the clip of the probability ratio, and of the value's change if `clip_value`.
+    #[schemars(range(min = 0.0))]
+    pub clip: f64,
+    /// Weight of the entropy bonus.
+    pub entropy: Quantity,
+    /// Weight of the value loss.
+    pub value_weight: f64,
+    /// Advantages to mean 0 and standard deviation 1 within each minibatch.
+    pub normalize_advantage: bool,
+    /// The value may not move further than `clip` from the rollout's without cost.
+    pub clip_value: bool,
+    /// A cut-off episode continues in the value of its final observation; else a cut-off counts as an end, as in PureJaxRL.
+    pub bootstrap_truncation: bool,
+}
+
+impl Default for PpoSettings {
+    fn default() -> Self {
+        Self {
+            steps: 128,
+            epochs: 4,
+            minibatches: 4,
+            gamma: 0.99,
+            gae_lambda: 0.95,
+            clip: 0.2,
+            entropy: Quantity::Constant(0.01),
+            value_weight: 0.5,
+            normalize_advantage: true,
+            clip_value: true,
+            bootstrap_truncation: false,
+        }
+    }
+}
+
+impl KindSettings for PpoSettings {
+    const NAME: &'static str = "ppo";
+}

@@ -1,0 +1,279 @@
+//! Build: the `policy`, `learner` and `optimizer` of every agent become live components.
+
+use crate::learner::{LearnerContext, LearnerSlot};
+use crate::network::{AgentContext, Network};
+use crate::optimizer::OptimizerSlot;
+use bevy_ecs::prelude::*;
+use starling_components::EntityName;
+use starling_components::act::Policy;
+use starling_components::fault::Fault;
+use starling_components::learn::Learner;
+use starling_components::parameters::{OptimizerState, Parameters, Replicas};
+use starling_components::random::{Key, Purpose};
+use starling_components::registry::Registry;
+use starling_components::schedule::{MemoryEstimate, RunSeed};
+use starling_components::seating::Seating;
+use starling_components::simulate::LiveEnvironment;
+use starling_components::spaces::SeatShape;
+use starling_components::specs::{AgentSpec, EnvironmentSpec, PolicySpec, RecordSpec};
+use std::sync::Arc;
+
+/// Where an agent sits.
+#[derive(Debug, Default)]
+struct Seats {
+    /// What all its seats look like; the first one's shape.
+    shape: Option<SeatShape>,
+    rows_per_step: usize,
+    turns: bool,
+}
+
+type EnvironmentItem<'a> = (
+    &'a EntityName,
+    &'a EnvironmentSpec,
+    Option<&'a Seating>,
+    Option<&'a LiveEnvironment>,
+);
+
+/// Builds all agents that have a network, and finds everything that is wrong with them.
+///
+/// # Errors
+/// All faults, with their keys.
+pub(crate) fn build_agents(
+    mut commands: Commands<'_, '_>,
+    agents: Query<'_, '_, (Entity, &EntityName, &AgentSpec, Option<&Replicas>)>,
+    environments: Query<'_, '_, EnvironmentItem<'static>>,
+    records: Query<'_, '_, &RecordSpec>,
+    registry: Res<'_, Registry>,
+    seed: Res<'_, RunSeed>,
+    mut memory: ResMut<'_, MemoryEstimate>,
+) -> Result<(), Vec<Fault>> {
+    let mut faults = Vec::new();
+    let diagnostics = records.iter().any(|record| record.diagnostics.is_some());
+    let mut environments: Vec<_> = environments.iter().collect();
+    environments.sort_by_key(|(name, ..)| *name);
+    let mut agents: Vec<_> = agents.iter().collect();
+    agents.sort_by_key(|(_, name, ..)| *name);
+
+    for (entity, name, spec, replicas) in agents {
+        let path = |fault: Fault| fault.within([name.table.clone(), name.key.clone()]);
+        let Some(policy) = &spec.policy else {
+            if let Some((key, _)) = [("learner", &spec.learner), ("optimizer", &spec.optimizer)]
+                .into_iter()
+                .find(|(_, choice)| choice.is_some())
+            {
+                let fault = Fault::pipeline(format!("an agent without a `policy` has no use for `{key}`"))
+                    .advise("give it a `policy`, or leave learner and optimizer out");
+                faults.push(path(fault.within([key])));
+            }
+            continue;
+        };
+        let seats = match seats_of(entity, name, &environments) {
+            Ok(Some(seats)) => seats,
+            // An environment is broken, which is a fault of its own: shapes are not known.
+            Ok(None) => continue,
+            Err(fault) => {
+                faults.push(path(fault));
+                continue;
+            }
+        };
+        let Some(shape) = &seats.shape else {
+            faults.push(path(
+                Fault::pipeline(format!("agent `{}` sits in no environment", name.key))
+                    .advise("name it in the `seats` of an environment, or remove it"),
+            ));
+            continue;
+        };
+        let numbers = replicas.map_or_else(|| numbers_of(spec), |replicas| replicas.0.clone());
+        let built = build_one(policy, shape, &registry)
+            .map_err(|found| found.into_iter().map(|f| f.within(["policy"])).collect::<Vec<_>>())
+            .and_then(|network| {
+                let agent = AgentContext {
+                    network: network.clone(),
+                    first_replica: spec.replicas.first(),
+                    replicas: spec.replicas.count(),
+                    rows_per_step: seats.rows_per_step,
+                    turns: seats.turns,
+                    diagnostics,
+                };
+                Ok((network, build_learner(spec, &agent, &registry)?))
+            });
+        match built {
+            Err(found) => faults.extend(found.into_iter().map(path)),
+            Ok((network, learner)) => {
+                let n = network.layout.len();
+                let copies = if learner.is_some() { 3 } else { 1 };
+                memory.0.push((
+                    format!("{name}: parameters of {} replicas", numbers.len()),
+                    4 * n * copies * numbers.len(),
+                ));
+                if let Some(learner) = &learner {
+                    let working = learner.bytes(seats.rows_per_step * learner.rollout_steps());
+                    let at_once = numbers.len().min(rayon::current_num_threads());
+                    memory.0.push((
+                        format!("{name}: learning, {at_once} replicas at a time"),
+                        working * at_once,
+                    ));
+                }
+                insert(
+                    &mut commands,
+                    entity,
+                    Key::of_seed(seed.0).entity(name),
+                    network,
+                    learner,
+                    &numbers,
+                );
+            }
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+fn numbers_of(spec: &AgentSpec) -> Vec<u32> {
+    (0..spec.replicas.count()).map(|i| spec.replicas.first() + i).collect()
+}
+
+/// Initialises every replica and puts the components on the entity.
+fn insert(
+    commands: &mut Commands<'_, '_>,
+    entity: Entity,
+    key: Key,
+    network: Arc<Network>,
+    learner: Option<Box<dyn starling_components::learn::Learn>>,
+    numbers: &[u32],
+) {
+    let n = network.layout.len();
+    let values = numbers
+        .iter()
+        .flat_map(|&replica| network.initialise(key.replica(replica).purpose(Purpose::Initialise)))
+        .collect();
+    let mut entity = commands.entity(entity);
+    entity.insert(Parameters {
+        layout: network.layout.clone(),
+        values,
+    });
+    if let Some(learner) = learner {
+        entity.insert((
+            Learner(learner),
+            OptimizerState {
+                first: vec![0.0; n * numbers.len()],
+                second: vec![0.0; n * numbers.len()],
+                local_steps: vec![0; numbers.len()],
+                steps: vec![0; numbers.len()],
+            },
+        ));
+    }
+    entity.insert(Policy(network));
+}
+
+/// The seats of one agent over all environments; `None` if an environment that names it could not be built.
+fn seats_of(
+    agent: Entity,
+    name: &EntityName,
+    environments: &[(
+        &EntityName,
+        &EnvironmentSpec,
+        Option<&Seating>,
+        Option<&LiveEnvironment>,
+    )],
+) -> Result<Option<Seats>, Fault> {
+    let mut seats = Seats::default();
+    for (environment, spec, seating, live) in environments {
+        let (Some(seating), Some(live)) = (seating, live) else {
+            if spec.seats.contains(&name.key) {
+                return Ok(None);
+            }
+            continue;
+        };
+        let own: Vec<usize> = own_seats(seating, agent);
+        let shape = live.0.shape();
+        seats.rows_per_step += own.len() * spec.lanes as usize;
+        seats.turns |= shape.turns && !own.is_empty();
+        for seat in own {
+            let Some(found) = shape.seats.get(seat) else { continue };
+            let first = seats.shape.get_or_insert_with(|| found.clone());
+            if first.observation != found.observation || !same_actions(first, found) {
+                return Err(Fault::pipeline(format!(
+                    "its seats differ: one sees {:?} and has {} moves or {} components, seat {seat} of `{}` sees {:?} and has {} and {}",
+                    first.observation.shape,
+                    first.action.moves(),
+                    first.action.components(),
+                    environment.key,
+                    found.observation.shape,
+                    found.action.moves(),
+                    found.action.components(),
+                ))
+                .advise("one network plays seats of one shape: use one agent per kind of seat")
+                .within(["policy"]));
+            }
+        }
+    }
+    Ok(Some(seats))
+}
+
+fn same_actions(a: &SeatShape, b: &SeatShape) -> bool {
+    std::mem::discriminant(&a.action) == std::mem::discriminant(&b.action)
+        && a.action.moves() == b.action.moves()
+        && a.action.components() == b.action.components()
+}
+
+/// The seats that `agent` takes in every lane.
+pub(crate) fn own_seats(seating: &Seating, agent: Entity) -> Vec<usize> {
+    match seating {
+        Seating::Fixed(agents) => (0..agents.len()).filter(|&seat| agents[seat] == agent).collect(),
+        // Seats that change from lane to lane are not made by any pipeline yet.
+        Seating::PerLane(_) => Vec::new(),
+    }
+}
+
+fn build_one(policy: &PolicySpec, seat: &SeatShape, registry: &Registry) -> Result<Arc<Network>, Vec<Fault>> {
+    Network::describe(policy, seat, registry).map(Arc::new)
+}
+
+type MaybeLearner = Option<Box<dyn starling_components::learn::Learn>>;
+
+fn build_learner(spec: &AgentSpec, agent: &AgentContext, registry: &Registry) -> Result<MaybeLearner, Vec<Fault>> {
+    let mut faults = Vec::new();
+    for (field, quantity) in [("task", &spec.reward.task), ("shaped", &spec.reward.shaped)] {
+        if let Some(problem) = quantity.problem(agent.first_replica, agent.replicas) {
+            faults.push(Fault::pipeline(problem).within(["reward", field]));
+        }
+    }
+    let (learner, optimizer) = match (&spec.learner, &spec.optimizer) {
+        (None, None) => return if faults.is_empty() { Ok(None) } else { Err(faults) },
+        (None, Some(_)) => {
+            faults.push(
+                Fault::pipeline("an `optimizer` without a `learner` does nothing")
+                    .advise("add e.g. `learner.ppo = {}`, or remove the optimizer for a frozen agent")
+                    .within(["optimizer"]),
+            );
+            return Err(faults);
+        }
+        (Some(_), None) => {
+            faults.push(
+                Fault::pipeline("a `learner` needs an `optimizer`")
+                    .advise("add e.g. `optimizer.adam = { rate = 2.5e-4, max_grad_norm = 0.5 }`")
+                    .within(["learner"]),
+            );
+            return Err(faults);
+        }
+        (Some(learner), Some(optimizer)) => (learner, optimizer),
+    };
+    let optimizer = registry
+        .build::<OptimizerSlot>(optimizer, agent)
+        .map_err(|fault| faults.push(fault.within(["optimizer"])));
+    let Ok(optimizer) = optimizer else {
+        return Err(faults);
+    };
+    let context = LearnerContext {
+        agent: agent.clone(),
+        optimizer,
+    };
+    match registry.build::<LearnerSlot>(learner, context) {
+        Ok(learner) if faults.is_empty() => Ok(Some(learner)),
+        Ok(_) => Err(faults),
+        Err(fault) => {
+            faults.push(fault.within(["learner"]));
+            Err(faults)
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Distributions over actions, as plain functions of one row's numbers.
+
+pub mod categorical;
+pub mod gaussian;

@@ -1,0 +1,27 @@
+//! `learner`: the slot of learning algorithms.
+
+use crate::network::AgentContext;
+use crate::optimizer::Optimizer;
+use starling_components::learn::Learn;
+use starling_components::registry::Slot;
+use std::sync::Arc;
+
+/// `learner`: how an agent learns from what it experienced.
+#[derive(Debug)]
+pub struct LearnerSlot;
+
+/// What a learner's builder gets.
+#[derive(Clone)]
+pub struct LearnerContext {
+    /// The agent's network and surroundings.
+    pub agent: AgentContext,
+    /// The agent's optimiser.
+    pub optimizer: Arc<dyn Optimizer>,
+}
+
+impl Slot for LearnerSlot {
+    const NAME: &'static str = "learner";
+    const DOC: &'static str = "How an agent learns from what it experienced.";
+    type Context<'a> = LearnerContext;
+    type Built = Box<dyn Learn>;
+}

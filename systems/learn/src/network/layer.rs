@@ -1,0 +1,129 @@
+//! What a layer is: an open slot whose kinds say their shapes, their tensors, and how they compute.
+
+use candle_core::Tensor;
+use starling_components::fault::Fault;
+use starling_components::layers::Activation;
+use starling_components::registry::Slot;
+
+/// `layer`: one step of a network.
+#[derive(Debug)]
+pub struct LayerSlot;
+
+/// What a layer's builder gets.
+#[derive(Debug, Clone, Copy)]
+pub struct LayerContext<'a> {
+    /// Shape of one input row: `[height, width, channels]` or `[n]`.
+    pub input: &'a [usize],
+    /// The policy's activation, for layers that do not name their own.
+    pub activation: Activation,
+    /// The input is the observation itself: nothing comes before.
+    pub first: bool,
+}
+
+impl Slot for LayerSlot {
+    const NAME: &'static str = "layer";
+    const DOC: &'static str = "One step of a network.";
+    type Context<'a> = LayerContext<'a>;
+    type Built = Box<dyn Layer>;
+}
+
+/// How a tensor starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Init {
+    /// A random orthogonal matrix times a gain; all axes but the last count as inputs.
+    Orthogonal(f64),
+    /// The same number everywhere.
+    Constant(f32),
+}
+
+/// A tensor that a layer owns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TensorSpec {
+    /// E.g. `kernel`.
+    pub name: &'static str,
+    /// Row-major.
+    pub shape: Vec<usize>,
+    /// How it starts.
+    pub init: Init,
+}
+
+/// One layer of a network, for a known input shape.
+pub trait Layer: Send + Sync {
+    /// Shape of one output row.
+    fn output(&self) -> Vec<usize>;
+    /// What it learns, in the order of the flat buffer.
+    fn tensors(&self) -> Vec<TensorSpec>;
+    /// The reference: `x` is `[rows, input...]`, the result `[rows, output...]`. Autograd gives its gradient.
+    ///
+    /// # Errors
+    /// What Candle says.
+    fn graph(&self, tensors: &[Tensor], x: &Tensor) -> candle_core::Result<Tensor>;
+    /// The same function as a kernel over slices; `None` if there is none, then the graph computes.
+    fn kernel(&self) -> Option<Kernel> {
+        None
+    }
+}
+
+/// Layers that are also written over slices.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kernel {
+    /// `activation(x W + b)`; tensors: kernel `[inputs, outputs]`, bias.
+    Dense {
+        /// Numbers of an input row.
+        inputs: usize,
+        /// Numbers of an output row.
+        outputs: usize,
+        /// What follows.
+        activation: Activation,
+    },
+    /// Convolution with SAME padding and stride 1; tensors: kernel `[side, side, channels, features]`, bias.
+    Conv {
+        /// Rows of the grid.
+        height: usize,
+        /// Columns of the grid.
+        width: usize,
+        /// Input channels.
+        channels: usize,
+        /// Output channels.
+        features: usize,
+        /// Side of the kernel.
+        side: usize,
+        /// What follows.
+        activation: Activation,
+    },
+    /// Normalisation of the last axis; tensors: scale, bias.
+    LayerNorm {
+        /// Length of the last axis.
+        axis: usize,
+        /// Numbers of a row.
+        len: usize,
+        /// Added to the variance.
+        eps: f32,
+    },
+    /// An activation alone.
+    Activate {
+        /// Numbers of a row.
+        len: usize,
+        /// Which.
+        activation: Activation,
+    },
+    /// The same numbers under another shape.
+    Reshape,
+}
+
+/// An activation on a Candle tensor.
+pub(crate) fn activate(activation: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
+    match activation {
+        Activation::Relu => x.relu(),
+        Activation::Tanh => x.tanh(),
+        Activation::None => Ok(x.clone()),
+    }
+}
+
+/// `gain` is finite and positive, or a fault says so.
+pub(crate) fn check_gain(gain: f64) -> Result<(), Fault> {
+    if gain > 0.0 && gain.is_finite() {
+        return Ok(());
+    }
+    Err(Fault::pipeline(format!("a gain must be positive, this one is {gain}")).within(["gain"]))
+}

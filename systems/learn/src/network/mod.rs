@@ -1,0 +1,45 @@
+//! A network, described once: a trunk, a head for the policy and one for the value, each a list of layers, over one flat buffer of parameters.
+//!
+//! The description has two implementations with one meaning: [`graph`] (Candle; any layer; the reference) and [`plan`] (kernels over
+//! slices; the layers that come with the crate). [`rows`] acts, [`pass`] learns.
+
+pub mod conv;
+pub mod dense;
+mod describe;
+mod graph;
+pub mod init;
+pub mod kernels;
+pub mod layer;
+pub mod layer_norm;
+pub mod pass;
+pub mod plain;
+mod plan;
+mod rows;
+
+pub use describe::{Head, Network, Stage};
+
+use starling_components::EntityName;
+use starling_components::random::Key;
+use std::sync::Arc;
+
+/// What the builders of optimisers and learners know about their agent.
+#[derive(Clone)]
+pub struct AgentContext {
+    /// Its network.
+    pub network: Arc<Network>,
+    /// Number of its first replica.
+    pub first_replica: u32,
+    /// How many replicas it has.
+    pub replicas: u32,
+    /// Rows per step of one replica: lanes x own seats, over all its environments.
+    pub rows_per_step: usize,
+    /// Some of its seats can be idle.
+    pub turns: bool,
+    /// The pipeline records numbers about every optimiser step.
+    pub diagnostics: bool,
+}
+
+/// The key of a number in an agent's tables, so that two drawn numbers differ: from the agent's key and the number's name.
+pub(crate) fn field_key(agent: Key, field: &str) -> Key {
+    agent.entity(&EntityName::new("field", field))
+}

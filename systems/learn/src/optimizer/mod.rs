@@ -1,0 +1,54 @@
+//! Optimisers over flat buffers: gradient in, better parameters out. The state is a component, so that it can be reset, recorded and saved.
+
+pub mod adam;
+mod diagnose;
+
+pub(crate) use diagnose::spread;
+pub use diagnose::{StepDiagnostics, diagnose};
+
+use crate::network::AgentContext;
+use starling_components::clock::Clocks;
+use starling_components::fault::Fault;
+use starling_components::learn::ReplicaState;
+use starling_components::random::Key;
+use starling_components::registry::Slot;
+use std::sync::Arc;
+
+/// `optimizer`: how gradients become steps.
+#[derive(Debug)]
+pub struct OptimizerSlot;
+
+impl Slot for OptimizerSlot {
+    const NAME: &'static str = "optimizer";
+    const DOC: &'static str = "How gradients become steps.";
+    type Context<'a> = &'a AgentContext;
+    type Built = Arc<dyn Optimizer>;
+}
+
+/// Norms of one step.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct StepNorms {
+    /// Euclidean norm of the gradient over all parameters, before clipping.
+    pub gradient: f64,
+    /// Euclidean norm of the change of the parameters.
+    pub update: f64,
+}
+
+/// An optimiser; plain function of its arguments.
+pub trait Optimizer: Send + Sync {
+    /// The learning rate at the time `clocks` shows; `key` is that of (run seed, agent).
+    fn rate(&self, clocks: &Clocks, replica: u32, key: Key) -> f64;
+    /// The objective is about to change: a new rollout has arrived.
+    fn begin_update(&self, state: &mut ReplicaState<'_>);
+    /// One step. `update`, `[n]`, receives what was added to the parameters.
+    ///
+    /// # Errors
+    /// A gradient that is not finite; the state is then unchanged.
+    fn step(
+        &self,
+        state: &mut ReplicaState<'_>,
+        gradient: &[f32],
+        rate: f64,
+        update: &mut [f32],
+    ) -> Result<StepNorms, Fault>;
+}

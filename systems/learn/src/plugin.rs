@@ -1,0 +1,69 @@
+//! What this crate adds to a world.
+
+use crate::build::build_agents;
+use crate::learner::LearnerSlot;
+use crate::network::conv::Conv;
+use crate::network::dense::Dense;
+use crate::network::layer::LayerSlot;
+use crate::network::layer_norm::LayerNorm;
+use crate::network::plain::{Activate, Flatten};
+use crate::optimizer::OptimizerSlot;
+use crate::optimizer::adam::Adam;
+use crate::ppo::Ppo;
+use crate::train::learn;
+use bevy_app::{App, Plugin};
+use bevy_ecs::prelude::*;
+use starling_components::act::Policy;
+use starling_components::layers::Activation;
+use starling_components::layers::conv::ConvSettings;
+use starling_components::layers::dense::DenseSettings;
+use starling_components::layers::flatten::FlattenSettings;
+use starling_components::layers::layer_norm::LayerNormSettings;
+use starling_components::layers::relu::ReluSettings;
+use starling_components::layers::tanh::TanhSettings;
+use starling_components::learn::Learner;
+use starling_components::learners::adam::{AdamEqualBetasSettings, AdamMrSettings, AdamRelSettings, AdamSettings};
+use starling_components::learners::ppo::PpoSettings;
+use starling_components::parameters::{OptimizerState, Parameters};
+use starling_components::persist::PersistenceTable;
+use starling_components::registry::Registry;
+use starling_components::schedule::{Build, BuildSet, Tick, TickSet, report};
+use starling_components::specs::AgentSpec;
+
+/// Networks, optimisers and learners for a pipeline.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct LearnPlugin;
+
+impl Plugin for LearnPlugin {
+    fn build(&self, app: &mut App) {
+        app.init_resource::<Registry>().init_resource::<PersistenceTable>();
+        register(&mut app.world_mut().resource_mut::<Registry>());
+        app.world_mut()
+            .resource_mut::<PersistenceTable>()
+            .saved::<Parameters>()
+            .saved::<OptimizerState>()
+            .derived::<Policy>()
+            .derived::<Learner>()
+            .derived::<AgentSpec>();
+        app.add_systems(Build, build_agents.pipe(report).in_set(BuildSet::Agents));
+        app.add_systems(Tick, learn.pipe(report).in_set(TickSet::Learn));
+    }
+}
+
+/// The kinds and tables that this crate brings: the explicit list.
+pub fn register(registry: &mut Registry) {
+    registry.table::<AgentSpec>("agent");
+    registry
+        .kind::<LayerSlot, DenseSettings>(Dense::build)
+        .kind::<LayerSlot, ConvSettings>(Conv::build)
+        .kind::<LayerSlot, LayerNormSettings>(LayerNorm::build)
+        .kind::<LayerSlot, FlattenSettings>(|_, context| Flatten::build(context))
+        .kind::<LayerSlot, ReluSettings>(|_, context| Activate::build(Activation::Relu, context))
+        .kind::<LayerSlot, TanhSettings>(|_, context| Activate::build(Activation::Tanh, context));
+    registry
+        .kind::<OptimizerSlot, AdamSettings>(|s, agent| Adam::build(s.clone(), agent))
+        .kind::<OptimizerSlot, AdamRelSettings>(|s, agent| Adam::build(s.into(), agent))
+        .kind::<OptimizerSlot, AdamMrSettings>(|s, agent| Adam::build(s.into(), agent))
+        .kind::<OptimizerSlot, AdamEqualBetasSettings>(|s, agent| Adam::build(s.into(), agent));
+    registry.kind::<LearnerSlot, PpoSettings>(|s, context| Ok(Box::new(Ppo::build(s, context)?)));
+}

@@ -1,0 +1,109 @@
+//! Acting: the same bits however rows are grouped, and the same numbers as the graph.
+
+use super::equality::observations;
+use super::{moves, network, parameters, seat, vector};
+use crate::network::Network;
+use crate::network::pass::Pass;
+use starling_components::act::{Act, ActInput, ActOutput};
+use starling_components::random::Key;
+use starling_components::spaces::{ActionBuffer, ElementKind, ObservationBuffer};
+
+const CONV: &str = r#"{"layers": [{"conv": [8, 3]}, {"conv": {"features": 4, "kernel": 2, "activation": "tanh"}}, "flatten", {"dense": 24}, "layer_norm"]}"#;
+const DENSE: &str =
+    r#"{"activation": "tanh", "heads": {"actor": [{"dense": 64}, {"dense": 64}], "critic": [{"dense": 20}]}}"#;
+
+type Answers = (ActionBuffer, Vec<f32>, Vec<f32>);
+
+fn act(
+    network: &Network,
+    parameters: &[f32],
+    buffer: &ObservationBuffer,
+    legal: Option<&[u8]>,
+    split: usize,
+) -> Answers {
+    let width = network.inputs();
+    let rows = buffer.len() / width;
+    let components = network.seat.action.components();
+    let ids: Vec<u32> = (0..rows as u32).collect();
+    let mut actions = match network.seat.action.moves() {
+        0 => ActionBuffer::Continuous(vec![0.0; rows * components]),
+        _ => ActionBuffer::Discrete(vec![0; rows]),
+    };
+    let (mut log_probs, mut values) = (vec![0.0; rows], vec![0.0; rows]);
+    for start in (0..rows).step_by(split) {
+        let end = (start + split).min(rows);
+        let moves = network.seat.action.moves();
+        let input = ActInput {
+            observations: buffer.slice(start * width..end * width),
+            legal: legal.map(|mask| &mask[start * moves..end * moves]),
+            carry: &[],
+            ids: &ids[start..end],
+            time: 7,
+            key: Key::of_seed(3),
+            greedy: false,
+        };
+        let mut output = ActOutput {
+            actions: actions.slice_mut(start * components..end * components),
+            log_probs: &mut log_probs[start..end],
+            values: &mut values[start..end],
+            carry: &mut [],
+        };
+        network.act(parameters, &input, &mut output).unwrap();
+    }
+    (actions, log_probs, values)
+}
+
+fn check(policy: &str, shape: &[usize], element: ElementKind, boxes: bool) {
+    let action = if boxes { vector(3) } else { moves(6) };
+    let network = network(policy, &seat(shape, element, action));
+    let parameters = parameters(&network, 4);
+    let buffer = observations(&network, 37, 2);
+    let whole = act(&network, &parameters, &buffer, None, 37);
+    for split in [1, 2, 5, 16] {
+        assert_eq!(
+            whole,
+            act(&network, &parameters, &buffer, None, split),
+            "{policy} split by {split}"
+        );
+    }
+    let mut pass = Pass::new();
+    let view = buffer.slice(0..buffer.len());
+    network.gather(&mut pass, (0..37).map(|row| (view, row * network.inputs())));
+    network.forward_reference(&parameters, &mut pass).unwrap();
+    let reference = network.outputs(&mut pass).value.to_vec();
+    for (ours, theirs) in whole.2.iter().zip(&reference) {
+        assert!(
+            (ours - theirs).abs() <= 1e-5 * theirs.abs().max(1.0),
+            "{policy}: {ours} and {theirs}"
+        );
+    }
+}
+
+#[test]
+fn rows_may_come_in_any_grouping() {
+    check(DENSE, &[4], ElementKind::F32, false);
+    check(DENSE, &[5, 4, 3], ElementKind::U8, false);
+    check(DENSE, &[9], ElementKind::I8, true);
+    check(CONV, &[5, 4, 3], ElementKind::U8, false);
+    check(CONV, &[3, 3, 2], ElementKind::F32, true);
+}
+
+#[test]
+fn illegal_moves_are_never_taken() {
+    let network = network(DENSE, &seat(&[4], ElementKind::F32, moves(3)));
+    let parameters = parameters(&network, 1);
+    let buffer = observations(&network, 200, 1);
+    let legal: Vec<u8> = (0..200)
+        .flat_map(|row| [u8::from(row % 2 == 0), 0, u8::from(row % 3 != 0)])
+        .collect();
+    let (actions, log_probs, _) = act(&network, &parameters, &buffer, Some(&legal), 64);
+    let ActionBuffer::Discrete(actions) = actions else {
+        panic!()
+    };
+    for (row, (&action, &log_prob)) in actions.iter().zip(&log_probs).enumerate() {
+        let mask = &legal[row * 3..][..3];
+        let any = mask.iter().any(|&m| m != 0);
+        assert!(!any || mask[action as usize] == 1, "row {row}");
+        assert!(log_prob.is_finite() && log_prob <= 0.0);
+    }
+}
