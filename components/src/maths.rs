@@ -127,11 +127,11 @@ pub fn sin_cos(x: f32) -> (f32, f32) {
     let r2 = r * r;
     let s = ((-1.951_529_6e-4 * r2 + 8.332_161e-3) * r2 - 1.666_665_5e-1) * r2 * r + r;
     let c = ((2.443_315_7e-5 * r2 - 1.388_731_6e-3) * r2 + 4.166_664_6e-2) * r2 * r2 - 0.5 * r2 + 1.0;
-    let quadrant = n as i32;
-    let swap = quadrant & 1 != 0;
-    let (sin, cos) = if swap { (c, s) } else { (s, c) };
-    let sin = if quadrant & 2 != 0 { -sin } else { sin };
-    let cos = if quadrant.wrapping_add(1) & 2 != 0 { -cos } else { cos };
+    // 1.5 * 2^23 + n has the low bits of n in its lowest mantissa bits: unlike a cast to an integer this vectorises everywhere.
+    let quadrant = (n + 12_582_912.0).to_bits();
+    let (sin, cos) = if quadrant & 1 != 0 { (c, s) } else { (s, c) };
+    let signed = |value: f32, quadrant: u32| f32::from_bits(value.to_bits() ^ ((quadrant & 2) << 30));
+    let (sin, cos) = (signed(sin, quadrant), signed(cos, quadrant.wrapping_add(1)));
     (sin, cos)
 }
 

@@ -86,7 +86,7 @@ impl Rules for Game {
     }
     fn legal(&self, state: &[u32], out: &mut [u8]) {
         for row in out.chunks_exact_mut(3) {
-            row.copy_from_slice(&[1, 1, u8::from(state[0] % 2 == 0)]);
+            row.copy_from_slice(&[1, 1, u8::from(state[0].is_multiple_of(2))]);
         }
     }
     fn active(&self, state: &[u32], out: &mut [u8]) {

@@ -1,5 +1,6 @@
 //! Tests of whole ticks: small worlds with a game and a policy that exist for the tests only.
 
+mod blocks;
 mod game;
 mod ticks;
 mod wrong;

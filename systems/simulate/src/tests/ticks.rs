@@ -230,8 +230,8 @@ fn episode_rows_agree_with_the_rollout() {
         for lane in 0..rollout.lanes {
             let row = step * rollout.lanes + lane;
             steps[lane] += 1;
-            for seat in 0..2 {
-                returns[lane][seat] += rollout.rewards[row * 2 + seat];
+            for (total, reward) in returns[lane].iter_mut().zip(&rollout.rewards[row * 2..]) {
+                *total += reward;
             }
             if rollout.terminated[row] | rollout.truncated[row] != 0 {
                 lengths.push(std::mem::take(&mut steps[lane]));
