@@ -51,7 +51,19 @@ def only(table, column, values):
     return table.filter([value in values for value in table[column].to_pylist()])
 
 
-SUBJECTS = {"overcooked_v2": overcooked_v2}
+def classic_control(source, target):
+    """Of CartPole: short random episodes, one balanced to the time limit, and every fourth state from the whole space."""
+    table = pq.read_table(source / "CartPole-v1.parquet")
+    rows = list(zip(table["policy"].to_pylist(), table["episode"].to_pylist()))
+    first = {policy: min(episode for other, episode in rows if other == policy) for policy, _ in rows}
+    kept = []
+    for policy, episode in rows:
+        number = episode - first[policy]
+        kept.append({"random": number < 8, "balance": number < 1}.get(policy, number % 4 == 0))
+    write(table.filter(kept), target / "CartPole-v1.parquet")
+
+
+SUBJECTS = {"overcooked_v2": overcooked_v2, "classic_control": classic_control}
 
 
 def main():

@@ -1,3 +1,4 @@
 //! Every test that needs more than one crate, in one binary: one module per subject.
 
+mod cart_pole;
 mod overcooked_v2;
