@@ -1,1 +1,15 @@
 //! Pipeline files, the engine that ticks them, and the command line.
+//!
+//! The program as a library: `Starling::new().add_plugins(MyGame).main()` is the whole of a user's `main`.
+
+pub mod builtin;
+pub mod engine;
+pub mod exit;
+pub mod file;
+pub mod problem;
+
+mod commands;
+mod plot;
+mod terminal;
+
+pub use engine::Starling;

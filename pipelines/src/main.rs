@@ -1,3 +1,5 @@
 //! The `starling` binary.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    starling::Starling::new().main()
+}

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// Gives every scripted agent its [`Policy`] and empty [`Parameters`].
 ///
 /// # Errors
-/// An unknown script, settings that it refuses, a seat that it cannot play, seats of different shapes.
+/// An agent with neither or both of policy and script; an unknown script, settings that it refuses, a seat that it cannot play, seats of different shapes.
 pub fn scripts(
     agents: Query<(Entity, &EntityName, &AgentSpec)>,
     environments: Query<(&LiveEnvironment, &Seating)>,
@@ -30,6 +30,16 @@ pub fn scripts(
     let mut sorted: Vec<_> = agents.iter().collect();
     sorted.sort_by_key(|(_, name, _)| *name);
     for (entity, name, spec) in sorted {
+        if spec.script.is_some() == spec.policy.is_some() {
+            let (both, word) = if spec.script.is_some() {
+                ("both", "and")
+            } else {
+                ("neither", "nor")
+            };
+            let fault = Fault::pipeline(format!("agent `{}` has {both} `policy` {word} `script`", name.key));
+            faults.push(fault.advise("give it exactly one of the two").within(path(name, [])));
+            continue;
+        }
         let Some(choice) = &spec.script else { continue };
         let trained_in = environments.iter().filter_map(|(environment, seating)| match seating {
             Seating::Fixed(agents) => Some((environment, agents)),

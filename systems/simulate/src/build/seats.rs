@@ -110,9 +110,9 @@ pub fn seats(
     let whole = tables.len() == environments.iter().len() + evaluations.iter().len();
     let mut sorted_agents: Vec<_> = agents.iter().collect();
     sorted_agents.sort_by_key(|(_, name, _)| *name);
-    for &(entity, name, _) in &sorted_agents {
-        // Unless a misspelt seat may have been meant for it.
-        if whole && !tables.iter().any(|(_, _, seated)| seated.contains(&entity)) {
+    for &(entity, name, spec) in &sorted_agents {
+        // Unless a misspelt seat may have been meant for it. Networks are told when they are built: they need a seat's shape.
+        if whole && spec.script.is_some() && !tables.iter().any(|(_, _, seated)| seated.contains(&entity)) {
             let fault = Fault::pipeline(format!("agent `{}` plays nowhere", name.key));
             faults.push(
                 fault

@@ -81,6 +81,8 @@ fn replicas_meet_and_everyone_plays() {
             "two": { "script": "random", "replicas": 2 },
             "three": { "script": "random", "replicas": 3 },
             "idle": { "script": "random" },
+            "nobody": {},
+            "janus": { "script": "random", "policy": {} },
         },
     });
     check(
@@ -88,6 +90,9 @@ fn replicas_meet_and_everyone_plays() {
         &[
             ("agent.three.replicas", "with 2 and 3 replicas"),
             ("agent.idle", "plays nowhere"),
+            ("agent.janus", "plays nowhere"),
+            ("agent.nobody", "neither `policy` nor `script`"),
+            ("agent.janus", "both `policy` and `script`"),
         ],
     );
 }

@@ -1,0 +1,59 @@
+//! `starling check`: everything that can be wrong with a pipeline, without running it.
+
+use super::{Context, OverrideArgs};
+use crate::engine::{self, Starling};
+use crate::exit::Exit;
+use crate::file::layers::Origin;
+use crate::problem::Problems;
+use clap::Args;
+use serde_json::Value;
+
+/// What to check.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Pipeline files, or names of built-in pipelines
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
+    #[command(flatten)]
+    overrides: OverrideArgs,
+    /// Memory that a pipeline may need, e.g. 8GiB; the machine's if not given
+    #[arg(long, value_name = "SIZE", value_parser = engine::parse_bytes)]
+    memory_limit: Option<u64>,
+    /// Print the resolved pipelines: everything merged, every default said
+    #[arg(long)]
+    resolved: bool,
+}
+
+pub(crate) fn run(starling: &Starling, context: Context, args: CheckArgs) -> Result<Exit, Problems> {
+    let mut worst = Exit::Finished;
+    let mut problems = Vec::new();
+    for file in &args.files {
+        match check(starling, file, &args) {
+            Ok(text) => {
+                context.talk(&format!("{file}: fine"));
+                if args.resolved && !context.json {
+                    context.data(&text);
+                }
+            }
+            Err(found) => {
+                worst = Exit::of(&found);
+                match found.json() {
+                    Value::Array(list) if context.json => problems.extend(list),
+                    _ => eprint!("{}", found.render()),
+                }
+            }
+        }
+    }
+    if context.json {
+        context.data(&format!("{:#}\n", Value::Array(problems)));
+    }
+    Ok(worst)
+}
+
+fn check(starling: &Starling, file: &str, args: &CheckArgs) -> Result<String, Problems> {
+    let origin = Origin::of_argument(file)?;
+    let pipeline = starling.load(&origin, &args.overrides.overrides())?;
+    let app = starling.world(&pipeline)?;
+    engine::check_memory(&app, engine::limit_of(args.memory_limit))?;
+    Ok(pipeline.text())
+}

@@ -1,0 +1,137 @@
+//! The command line: one file per command, and what they share.
+
+mod check;
+mod docs;
+mod list;
+mod schema;
+
+use crate::engine::Starling;
+use crate::exit::{self, Exit};
+use crate::file::layers::Overrides;
+use crate::problem::Problems;
+use crate::terminal;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use std::io::Write as _;
+
+/// Turns a pipeline file into an ECS world, ticks it, and streams what happens to Parquet.
+#[derive(Debug, Parser)]
+#[command(name = "starling", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    context: Context,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How to talk.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Context {
+    /// Data and problems as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// No progress and no hints
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check pipeline files without running them
+    Check(check::CheckArgs),
+    /// The tables, slots and kinds that pipeline files may use
+    List(list::ListArgs),
+    /// The JSON schema of pipeline files, for editors
+    Schema,
+    /// Write the reference pages
+    Docs(docs::DocsArgs),
+}
+
+/// Changes to a pipeline file.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct OverrideArgs {
+    /// Merge a value into the file, e.g. `agent.chef.replicas=8` (a TOML value, or a bare word)
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// As --set, but another kind takes the old one's place, e.g. `agent.chef.optimizer.adam_rel={rate=1e-3}`
+    #[arg(long, value_name = "KEY=VALUE")]
+    replace: Vec<String>,
+    /// The seed
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Another end, e.g. `ticks=10`, in the place of all ends that the file gives
+    #[arg(long, value_name = "CLOCK=N")]
+    until: Vec<String>,
+}
+
+impl OverrideArgs {
+    fn overrides(&self) -> Overrides {
+        let seed = self.seed.map(|seed| format!("seed={seed}"));
+        Overrides {
+            set: self.set.iter().cloned().chain(seed).collect(),
+            replace: self.replace.clone(),
+            until: self.until.clone(),
+        }
+    }
+}
+
+/// Parses the command line, does what it says, reports what went wrong, and gives the exit code.
+pub(crate) fn run<S: Into<std::ffi::OsString> + Clone>(
+    starling: &Starling,
+    arguments: impl IntoIterator<Item = S>,
+) -> Exit {
+    let command = Cli::command().after_help(exit::help());
+    let matches = command.try_get_matches_from(arguments.into_iter().map(Into::into));
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version arrive here too; writing them to a closed pipe is no failure of ours.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::BadInput
+            } else {
+                Exit::Finished
+            };
+        }
+    };
+    let Cli { context, command } = cli;
+    let result = match command {
+        Command::Check(args) => check::run(starling, context, args),
+        Command::List(args) => list::run(starling, context, args),
+        Command::Schema => schema::run(starling),
+        Command::Docs(args) => docs::run(starling, args),
+    };
+    result.unwrap_or_else(|problems| {
+        context.report(&problems);
+        Exit::of(&problems)
+    })
+}
+
+impl Context {
+    /// Problems: to stderr for people, to stdout as data.
+    fn report(self, problems: &Problems) {
+        if self.json {
+            self.data(&format!("{:#}\n", problems.json()));
+        } else {
+            eprint!("{}", problems.render());
+        }
+    }
+
+    /// Data, to stdout. A reader that went away (`| head`) is no failure.
+    #[allow(clippy::unused_self)] // the one door to stdout
+    fn data(self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    /// Talk, to stderr.
+    fn talk(self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// Whether moving progress makes sense.
+    fn animated(self) -> bool {
+        !self.quiet && terminal::stderr_is_terminal()
+    }
+}

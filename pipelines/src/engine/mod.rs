@@ -1,0 +1,166 @@
+//! The engine: a registry of plugins, worlds built from pipelines, and the loop that ticks them.
+//!
+//! [`Starling`] is the program as a library. A crate with its own game or learner is
+//! `Starling::new().add_plugins(MyGame).main()`, and its pipelines, checks, records and help work as everyone's.
+
+mod failures;
+mod memory;
+mod progress;
+mod signals;
+mod ticks;
+mod timing;
+mod world;
+
+pub use memory::{limit_of, parse_bytes};
+pub use progress::{Progress, Snapshot};
+pub use signals::Signals;
+pub use ticks::{End, Limits, run_ticks};
+pub use world::{build, check_memory};
+
+use crate::exit::Exit;
+use crate::file::layers::{Origin, Overrides};
+use crate::file::{self, Pipeline};
+use crate::problem::Problems;
+use bevy_app::{App, Plugins};
+use bevy_ecs::prelude::*;
+use bevy_ecs::schedule::SingleThreadedExecutor;
+use starling_components::persist::PersistenceTable;
+use starling_components::registry::Registry;
+use starling_components::schedule::{
+    Build, BuildSet, MemoryEstimate, PipelineFolder, RunSeed, StopRequest, Tick, TickSet,
+};
+use starling_components::specs::PipelineSpec;
+use starling_components::table::Outbox;
+use starling_components::{EntityName, Faults};
+use std::process::ExitCode;
+
+type AddPlugin = Box<dyn Fn(&mut App)>;
+
+/// The program, with the plugins it has.
+pub struct Starling {
+    plugins: Vec<AddPlugin>,
+}
+
+impl Default for Starling {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Starling {
+    /// The program with everything that comes with it.
+    pub fn new() -> Self {
+        Self { plugins: Vec::new() }.add_plugins(starling_simulate::SimulatePlugin)
+    }
+
+    /// Adds plugins. They are cloned into every world that the program builds: one per pipeline that is checked or run.
+    #[must_use]
+    pub fn add_plugins<M>(mut self, plugins: impl Plugins<M> + Clone + 'static) -> Self {
+        self.plugins.push(Box::new(move |app| {
+            app.add_plugins(plugins.clone());
+        }));
+        self
+    }
+
+    /// Does what the command line says and gives the exit code.
+    pub fn main(self) -> ExitCode {
+        self.run(std::env::args_os()).code().into()
+    }
+
+    /// As [`Starling::main`] with given arguments, the program's name first.
+    pub fn run<S: Into<std::ffi::OsString> + Clone>(&self, arguments: impl IntoIterator<Item = S>) -> Exit {
+        crate::commands::run(self, arguments)
+    }
+
+    /// A world with all plugins and no entities.
+    pub fn app(&self) -> App {
+        let mut app = App::empty();
+        app.init_resource::<Registry>()
+            .init_resource::<PersistenceTable>()
+            .init_resource::<Faults>()
+            .init_resource::<Outbox>()
+            .init_resource::<MemoryEstimate>()
+            .init_resource::<StopRequest>()
+            .init_resource::<PipelineFolder>()
+            .insert_resource(RunSeed(0));
+        app.set_error_handler(failures::keep);
+        order(&mut app);
+        timing::add(&mut app);
+        progress::add(&mut app);
+        ticks::add(&mut app);
+        declare(&mut app.world_mut().resource_mut::<PersistenceTable>());
+        for plugin in &self.plugins {
+            plugin(&mut app);
+        }
+        app
+    }
+
+    /// Reads a pipeline against the plugins' registry.
+    ///
+    /// # Errors
+    /// Every problem of the file.
+    pub fn load(&self, origin: &Origin, overrides: &Overrides) -> Result<Pipeline, Problems> {
+        let app = self.app();
+        file::load(origin, overrides, app.world().resource::<Registry>())
+    }
+
+    /// A world built from `pipeline`, ready for its first tick.
+    ///
+    /// # Errors
+    /// Everything that the builders refuse, each in its place.
+    pub fn world(&self, pipeline: &Pipeline) -> Result<App, Problems> {
+        let mut app = self.app();
+        build(&mut app, pipeline)?;
+        Ok(app)
+    }
+}
+
+/// The order of both schedules. Parallelism is inside systems, so one thread walks the schedule.
+fn order(app: &mut App) {
+    app.edit_schedule(Build, |schedule| {
+        schedule.set_executor(SingleThreadedExecutor::new());
+        let sets = (
+            BuildSet::Environments,
+            BuildSet::Seats,
+            BuildSet::Agents,
+            BuildSet::Plans,
+        );
+        schedule.configure_sets(sets.chain());
+    });
+    app.edit_schedule(Tick, |schedule| {
+        schedule.set_executor(SingleThreadedExecutor::new());
+        let sets = (
+            TickSet::Collect,
+            TickSet::Learn,
+            TickSet::Evaluate,
+            TickSet::Record,
+            TickSet::Persist,
+        );
+        schedule.configure_sets(sets.chain());
+        // What follows a fault would only compound it: the pass runs out, and the loop stops.
+        let later = (TickSet::Learn, TickSet::Evaluate, TickSet::Record, TickSet::Persist);
+        schedule.configure_sets(later.run_if(no_faults));
+    });
+}
+
+fn no_faults(faults: Res<Faults>) -> bool {
+    faults.0.is_empty() && !failures::any()
+}
+
+/// What this crate puts into a world.
+fn declare(table: &mut PersistenceTable) {
+    table
+        .derived::<EntityName>()
+        .derived::<PipelineSpec>()
+        .derived::<Registry>()
+        .derived::<PersistenceTable>()
+        .derived::<MemoryEstimate>()
+        .derived::<PipelineFolder>()
+        .derived::<RunSeed>()
+        .external::<Faults>()
+        .external::<Outbox>()
+        .external::<StopRequest>()
+        .external::<timing::PhaseClock>()
+        .external::<ticks::Watch>()
+        .external::<Progress>();
+}

@@ -1,0 +1,70 @@
+//! The loop: one pass of the schedule after the other until every group is finished, something fails, or someone asks to stop.
+
+use super::{Progress, Signals, failures};
+use bevy_app::App;
+use bevy_ecs::prelude::*;
+use starling_components::clock::Clocks;
+use starling_components::schedule::{StopRequest, Tick, TickSet};
+use starling_components::{Fault, Faults};
+
+/// How the loop ended.
+#[derive(Debug)]
+pub enum End {
+    /// Every group reached its `until`.
+    Finished,
+    /// Asked to stop; the last tick is committed.
+    Interrupted,
+    /// Systems failed; nothing of the failed tick is committed.
+    Failed(Vec<Fault>),
+}
+
+/// What stops the loop early.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    /// Signals, if they are listened to.
+    pub signals: Signals,
+    /// Leave after so many passes, as if interrupted.
+    pub ticks: Option<u64>,
+}
+
+/// Where the loop's limits are seen by the schedule, so that the tick that notices them is the one that commits.
+#[derive(Resource, Debug, Default)]
+pub(crate) struct Watch {
+    limits: Limits,
+    done: u64,
+}
+
+/// Ticks the world. `each` is called after every tick.
+pub fn run_ticks(app: &mut App, limits: Limits, mut each: impl FnMut(&mut World)) -> End {
+    app.insert_resource(Watch { limits, done: 0 });
+    loop {
+        let world = app.world_mut();
+        if world.query::<&Clocks>().iter(world).all(|clocks| clocks.finished) {
+            return End::Finished;
+        }
+        world.run_schedule(Tick);
+        let mut faults = std::mem::take(&mut world.resource_mut::<Faults>().0);
+        faults.extend(failures::take());
+        if !faults.is_empty() {
+            return End::Failed(faults);
+        }
+        each(world);
+        let finished = world.query::<&Clocks>().iter(world).all(|clocks| clocks.finished);
+        if !finished && world.resource::<StopRequest>().0 {
+            return End::Interrupted;
+        }
+    }
+}
+
+pub(crate) fn add(app: &mut App) {
+    app.init_resource::<Watch>();
+    app.add_systems(Tick, watch.after(TickSet::Record).before(TickSet::Persist));
+}
+
+fn watch(mut watch: ResMut<Watch>, mut stop: ResMut<StopRequest>, mut progress: ResMut<Progress>) {
+    watch.done += 1;
+    progress.passes = watch.done;
+    if watch.limits.signals.asked() || watch.limits.ticks.is_some_and(|ticks| watch.done >= ticks) {
+        stop.0 = true;
+    }
+}

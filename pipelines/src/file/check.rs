@@ -1,0 +1,409 @@
+//! Walks a merged tree along the schemas and tells every problem, each in its place.
+//!
+//! Covers what schemars derives: references, types, enumerations, ranges, lengths, required and unknown keys, alternatives, and the slots
+//! of the registry. Choosing a kind is where merges can go wrong, so this is also where `replace` takes effect.
+
+use super::schemas::Schemas;
+use super::source::Place;
+use super::suggest;
+use super::tree::{Data, Entry, Node};
+use crate::problem::Problem;
+use serde_json::Value;
+
+/// The state of one walk.
+#[derive(Debug)]
+pub(super) struct Checker<'a> {
+    schemas: &'a Schemas,
+    /// Keys from the root to what is being checked.
+    path: Vec<String>,
+    /// What was found.
+    pub(super) problems: Vec<Problem>,
+}
+
+impl<'a> Checker<'a> {
+    /// A walk that starts at the keys `path`.
+    pub(super) fn new(schemas: &'a Schemas, path: &[&str]) -> Self {
+        Self {
+            schemas,
+            path: path.iter().map(|&p| p.to_owned()).collect(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// Checks `node`; `at` is the key it was given under, the place for what is missing.
+    pub(super) fn value(&mut self, node: &mut Node, schema: &Value, at: &Place) {
+        if matches!(node.data, Data::Leaf(Value::Null)) {
+            return;
+        }
+        let schemas = self.schemas;
+        let schema = schemas.resolve(schema);
+        if let Some(slot) = Schemas::slot(schema) {
+            return self.slot(node, slot, at);
+        }
+        for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+            self.value(node, part, at);
+        }
+        if schema.get("anyOf").is_some() || schema.get("oneOf").is_some() {
+            return self.alternatives(node, &schemas.alternatives(schema), at);
+        }
+        if !accepts(schema, node) {
+            let message = format!("expected {}, found {}", describe(schema), node.kind());
+            return self.problem(&node.place, message);
+        }
+        self.names(node, &listed(schema));
+        match &mut node.data {
+            Data::Leaf(Value::Number(number)) => {
+                let problem = range_problem(number, schema);
+                self.tell(&node.place, problem);
+            }
+            Data::Leaf(Value::String(text)) => {
+                let problem = length_problem(text.chars().count(), schema, "Length", "characters");
+                self.tell(&node.place, problem);
+            }
+            Data::Leaf(_) => {}
+            Data::List(items) => {
+                let problem = length_problem(items.len(), schema, "Items", "entries");
+                self.tell(&node.place, problem);
+                let first = schema.get("prefixItems").and_then(Value::as_array);
+                for (i, item) in items.iter_mut().enumerate() {
+                    let schema = first.and_then(|f| f.get(i)).or_else(|| schema.get("items"));
+                    let place = item.place.clone();
+                    self.within(&i.to_string(), |this| {
+                        if let Some(schema) = schema {
+                            this.value(item, schema, &place);
+                        }
+                    });
+                }
+            }
+            Data::Table(entries) => self.table(entries, schema, at),
+        }
+    }
+
+    fn table(&mut self, entries: &mut [Entry], schema: &Value, at: &Place) {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let known = || properties.into_iter().flat_map(|p| p.keys().map(String::as_str));
+        let others = schema.get("additionalProperties");
+        for entry in entries.iter_mut() {
+            let Entry { key, key_place, node } = entry;
+            if let Some(schema) = properties.and_then(|p| p.get(key)) {
+                self.within(key, |this| this.value(node, schema, key_place));
+            } else if let Some(schema @ Value::Object(_)) = others {
+                self.within(key, |this| this.value(node, schema, key_place));
+            } else if others == Some(&Value::Bool(false)) {
+                let advice = suggest::advice(key, known().collect::<Vec<_>>());
+                let problem = Problem::at(key_place, format!("unknown key `{key}`")).advise(advice);
+                self.problems.push(problem);
+            }
+        }
+        let required = schema.get("required").and_then(Value::as_array);
+        for key in required.into_iter().flatten().filter_map(Value::as_str) {
+            if !entries.iter().any(|e| e.key == key) {
+                let what = if self.path.is_empty() {
+                    "the file".into()
+                } else {
+                    format!("`{}`", self.path.join("."))
+                };
+                let problem = Problem::at(at, format!("{what} lacks the key `{key}`"));
+                let doc = properties.and_then(|p| p.get(key)?.get("description")?.as_str());
+                self.problems.push(match doc {
+                    Some(doc) => problem.advise(format!("{key}: {}", doc.lines().next().unwrap_or(doc))),
+                    None => problem,
+                });
+            }
+        }
+    }
+
+    fn slot(&mut self, node: &mut Node, slot: &str, at: &Place) {
+        let none = std::collections::BTreeMap::new();
+        let kinds = self.schemas.slots.get(slot).unwrap_or(&none);
+        let names: Vec<&str> = kinds.keys().copied().collect();
+        if let Data::Leaf(Value::String(kind)) = &node.data {
+            let kind = kind.clone();
+            self.displaced(node, slot, &kind, &names);
+            let Some(schema) = kinds.get(kind.as_str()).map(|s| self.schemas.resolve(s)) else {
+                return self.unknown_kind(&node.place, slot, &kind, &names);
+            };
+            let mut nothing = Node::empty(node.place.clone(), node.layer);
+            if !accepts(schema, &nothing) {
+                let message = format!("`{kind}` needs a value: {}", describe(schema));
+                self.problems
+                    .push(Problem::at(&node.place, message).advise(format!("{{ {kind} = ... }}")));
+                return;
+            }
+            return self.within(&kind, |this| this.value(&mut nothing, schema, at));
+        }
+        if !matches!(node.data, Data::Table(_)) {
+            let message = format!("expected a kind of {slot}, found {}", node.kind());
+            let advice = format!("known: {}", names.join(", "));
+            self.problems.push(Problem::at(&node.place, message).advise(advice));
+            return;
+        }
+        if let Some(entry) = self.one_kind(node, slot, &names, at) {
+            let schema = &kinds[entry.key.as_str()];
+            let Entry { key, key_place, node } = entry;
+            self.within(key, |this| this.value(node, schema, key_place));
+        }
+    }
+
+    /// The one entry of a table that chooses a kind, after `replace` has had its say.
+    fn one_kind<'n>(&mut self, node: &'n mut Node, what: &str, names: &[&str], at: &Place) -> Option<&'n mut Entry> {
+        if let Some(cut) = node.entries().iter().filter_map(|e| e.node.replaced_at).max() {
+            node.drop_before(cut);
+        }
+        let known: Vec<&Entry> = node
+            .entries()
+            .iter()
+            .filter(|e| names.contains(&e.key.as_str()))
+            .collect();
+        for entry in node.entries().iter().filter(|e| !names.contains(&e.key.as_str())) {
+            self.unknown_kind(&entry.key_place, what, &entry.key, names);
+        }
+        match known[..] {
+            [] => {
+                if node.entries().is_empty() {
+                    let problem = Problem::at(at, format!("no kind of {what} is chosen"));
+                    self.problems
+                        .push(problem.advise(format!("known: {}", names.join(", "))));
+                }
+                None
+            }
+            [one] => {
+                let key = one.key.clone();
+                self.displaced(node, what, &key, names);
+                let Data::Table(entries) = &mut node.data else {
+                    return None;
+                };
+                entries.iter_mut().find(|e| e.key == key)
+            }
+            [first, .., last] => {
+                let message = format!("two kinds of {what}: `{}` and `{}`", first.key, last.key);
+                let advice = if first.node.layer == last.node.layer {
+                    "choose one".to_owned()
+                } else {
+                    self.replace_advice(&first.key, &last.key)
+                };
+                self.problems.push(Problem::at(&last.key_place, message).advise(advice));
+                None
+            }
+        }
+    }
+
+    /// A kind that was written over by a value of another shape is a replacement too, and must be said.
+    fn displaced(&mut self, node: &Node, what: &str, kind: &str, names: &[&str]) {
+        let earlier = node.displaced.as_ref().and_then(|d| match &d.data {
+            Data::Leaf(Value::String(kind)) => Some(kind.clone()),
+            Data::Table(entries) => entries.first().map(|e| e.key.clone()),
+            _ => None,
+        });
+        let Some(earlier) = earlier.filter(|e| e != kind && names.contains(&e.as_str())) else {
+            return;
+        };
+        if node.replaced_at.is_none() {
+            let message = format!("two kinds of {what}: `{earlier}` and `{kind}`");
+            let advice = self.replace_advice(&earlier, kind);
+            self.problems.push(Problem::at(&node.place, message).advise(advice));
+        }
+    }
+
+    fn replace_advice(&self, old: &str, new: &str) -> String {
+        let path = self.path.join(".");
+        format!(
+            "merging keeps both; to put `{new}` in the place of `{old}`: `replace.{path}.{new} = {{ ... }}` in the file, or --replace {path}.{new}={{...}}"
+        )
+    }
+
+    fn unknown_kind(&mut self, place: &Place, what: &str, kind: &str, names: &[&str]) {
+        let message = format!("no {what} is called `{kind}`");
+        let advice = suggest::advice(kind, names.iter().copied());
+        self.problems.push(Problem::at(place, message).advise(advice));
+    }
+
+    fn alternatives(&mut self, node: &mut Node, branches: &[&Value], at: &Place) {
+        let fitting: Vec<&Value> = branches.iter().copied().filter(|b| accepts(b, node)).collect();
+        if fitting.is_empty() {
+            let mut ways: Vec<String> = branches.iter().map(|b| describe(b)).collect();
+            ways.dedup();
+            let message = format!("expected {}, found {}", ways.join(" or "), node.kind());
+            return self.problem(&node.place, message);
+        }
+        if matches!(node.data, Data::Table(_)) {
+            let tags: Option<Vec<&str>> = fitting.iter().map(|b| tag(b)).collect();
+            if let Some(tags) = tags {
+                let what = self
+                    .path
+                    .last()
+                    .map_or_else(|| "value".to_owned(), |key| format!("`{key}`"));
+                if let Some(entry) = self.one_kind(node, &what, &tags, at) {
+                    let schema = fitting.iter().find_map(|b| b.get("properties")?.get(&entry.key));
+                    let Entry { key, key_place, node } = entry;
+                    self.within(key, |this| {
+                        if let Some(schema) = schema {
+                            this.value(node, schema, key_place);
+                        }
+                    });
+                }
+                return;
+            }
+        }
+        let names: Vec<&str> = fitting.iter().flat_map(|b| listed(b)).collect();
+        if !names.is_empty() && matches!(node.data, Data::Leaf(Value::String(_))) {
+            return self.names(node, &names);
+        }
+        // Several shapes fit: the one with the fewest problems is the one that was meant.
+        let mut best: Option<(Node, Vec<Problem>)> = None;
+        for branch in fitting {
+            let mut scratch = Checker {
+                schemas: self.schemas,
+                path: self.path.clone(),
+                problems: Vec::new(),
+            };
+            let mut copy = node.clone();
+            scratch.value(&mut copy, branch, at);
+            if best
+                .as_ref()
+                .is_none_or(|(_, problems)| scratch.problems.len() < problems.len())
+            {
+                best = Some((copy, scratch.problems));
+            }
+        }
+        if let Some((checked, problems)) = best {
+            *node = checked;
+            self.problems.extend(problems);
+        }
+    }
+
+    /// A string must be one of `names`, if there are any.
+    fn names(&mut self, node: &Node, names: &[&str]) {
+        if let Data::Leaf(Value::String(text)) = &node.data
+            && !names.is_empty()
+            && !names.contains(&text.as_str())
+        {
+            let key = self.path.last().map_or("value", String::as_str);
+            let problem = Problem::at(&node.place, format!("`{text}` is no `{key}`"));
+            self.problems
+                .push(problem.advise(suggest::advice(text, names.iter().copied())));
+        }
+    }
+
+    fn within(&mut self, key: &str, check: impl FnOnce(&mut Self)) {
+        self.path.push(key.to_owned());
+        check(self);
+        self.path.pop();
+    }
+
+    fn tell(&mut self, place: &Place, message: Option<String>) {
+        if let Some(message) = message {
+            self.problem(place, message);
+        }
+    }
+
+    fn problem(&mut self, place: &Place, message: String) {
+        self.problems.push(Problem::at(place, message));
+    }
+}
+
+/// The strings that `enum` and `const` allow.
+fn listed(schema: &Value) -> Vec<&str> {
+    let list = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+    list.chain(schema.get("const")).filter_map(Value::as_str).collect()
+}
+
+/// The only key of a branch that is a table with one required key: how enums with data are written.
+fn tag(schema: &Value) -> Option<&str> {
+    let required = schema.get("required")?.as_array()?;
+    let properties = schema.get("properties")?.as_object()?;
+    match (&required[..], properties.len()) {
+        ([only], 1) => only.as_str(),
+        _ => None,
+    }
+}
+
+fn types(schema: &Value) -> Vec<&str> {
+    match schema.get("type") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+        _ if !listed(schema).is_empty() => vec!["string"],
+        _ => Vec::new(),
+    }
+}
+
+fn accepts(schema: &Value, node: &Node) -> bool {
+    let types = types(schema);
+    let Some(_) = types.first() else {
+        // A slot takes a name or a table; a schema without types takes anything.
+        return Schemas::slot(schema).is_none() || matches!(node.data, Data::Leaf(Value::String(_)) | Data::Table(_));
+    };
+    types.iter().any(|&t| match (&node.data, t) {
+        (Data::Leaf(Value::Number(n)), "integer") => !n.is_f64(),
+        (Data::Leaf(Value::Number(_)), "number")
+        | (Data::Leaf(Value::String(_)), "string")
+        | (Data::Leaf(Value::Bool(_)), "boolean")
+        | (Data::List(_), "array")
+        | (Data::Table(_), "object") => true,
+        _ => false,
+    })
+}
+
+fn describe(schema: &Value) -> String {
+    if let Some(tag) = tag(schema) {
+        return format!("`{{ {tag} = ... }}`");
+    }
+    let names = listed(schema);
+    if !names.is_empty() {
+        return names
+            .iter()
+            .map(|n| format!("`\"{n}\"`"))
+            .collect::<Vec<_>>()
+            .join(" or ");
+    }
+    let one = |t: &str| match t {
+        "integer" => "an integer".to_owned(),
+        "number" => "a number".to_owned(),
+        "string" => "a string".to_owned(),
+        "boolean" => "`true` or `false`".to_owned(),
+        "array" => "a list".to_owned(),
+        _ => "a table".to_owned(),
+    };
+    let types = types(schema);
+    let mut words: Vec<String> = types.into_iter().filter(|&t| t != "null").map(one).collect();
+    if words.is_empty() {
+        words.push("something else".into());
+    }
+    words.join(" or ")
+}
+
+fn range_problem(number: &serde_json::Number, schema: &Value) -> Option<String> {
+    let limit = |key: &str| schema.get(key).and_then(Value::as_f64);
+    let (low, high) = match schema.get("format").and_then(Value::as_str) {
+        Some("uint8") => (0.0, f64::from(u8::MAX)),
+        Some("uint16") => (0.0, f64::from(u16::MAX)),
+        Some("uint32") => (0.0, f64::from(u32::MAX)),
+        Some("uint64" | "uint") => (0.0, f64::INFINITY),
+        Some("int32") => (f64::from(i32::MIN), f64::from(i32::MAX)),
+        _ => (f64::NEG_INFINITY, f64::INFINITY),
+    };
+    let low = limit("minimum").map_or(low, |m| m.max(low));
+    let high = limit("maximum").map_or(high, |m| m.min(high));
+    let value = number.as_f64()?;
+    if value < low {
+        return Some(format!("{number} is below the least allowed value, {low}"));
+    }
+    if value > high {
+        return Some(format!("{number} is above the largest allowed value, {high}"));
+    }
+    if let Some(bound) = limit("exclusiveMinimum").filter(|&bound| value <= bound) {
+        return Some(format!("{number} must be above {bound}"));
+    }
+    let bound = limit("exclusiveMaximum").filter(|&bound| value >= bound)?;
+    Some(format!("{number} must be below {bound}"))
+}
+
+fn length_problem(length: usize, schema: &Value, suffix: &str, unit: &str) -> Option<String> {
+    let limit = |key: &str| schema.get(format!("{key}{suffix}")).and_then(Value::as_u64);
+    let length = length as u64;
+    match (limit("min"), limit("max")) {
+        (Some(least), _) if length < least => Some(format!("needs at least {least} {unit}, has {length}")),
+        (_, Some(most)) if length > most => Some(format!("takes at most {most} {unit}, has {length}")),
+        _ => None,
+    }
+}

@@ -1,0 +1,238 @@
+//! `extends`, `replace`, `--replace` and `--set`: from a file and the command line to one merged tree.
+//!
+//! The order of merging is: the file that is extended, the file's own tables, the file's `[replace]`, then every `--replace` and every
+//! `--set`. Later wins, key by key. `replace` holds the same keys as the file itself and merges in the same way, except that a kind it
+//! names in a slot takes the place of the kind that was there: `replace.agent.chef.learner.dqn = {}`.
+
+use super::read::{self, Findings};
+use super::source::{Place, Sources};
+use super::tree::{Data, Node};
+use crate::builtin;
+use crate::problem::Problem;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// What the command line adds to a file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `a.b.c=value`, merged.
+    pub set: Vec<String>,
+    /// `a.b.kind=value`, merged; another kind takes the old one's place.
+    pub replace: Vec<String>,
+    /// `clock=n`: ends in the place of all that the file gives.
+    pub until: Vec<String>,
+}
+
+/// Where a pipeline is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A file.
+    Path(PathBuf),
+    /// A pipeline that came with the program, by its name, e.g. `overcooked_v2/quick`.
+    Builtin(String),
+    /// A text from elsewhere, e.g. a run's stored pipeline. `extends` is refused.
+    Text {
+        /// What to call it in messages.
+        name: String,
+        /// All of it.
+        text: String,
+    },
+}
+
+impl Origin {
+    /// What a person typed: a path, or the name of a built-in pipeline (`overcooked_v2/quick`, or `quick` alone where it is the only one).
+    pub fn of_argument(argument: &str) -> Result<Self, Problem> {
+        let path = Path::new(argument);
+        if path.is_file() {
+            return Ok(Self::Path(path.to_owned()));
+        }
+        match builtin::find(argument) {
+            Ok(name) => Ok(Self::Builtin(name.to_owned())),
+            Err(advice) => Err(Problem::from(
+                starling_components::Fault::pipeline(format!("no file or built-in pipeline is called `{argument}`"))
+                    .advise(advice),
+            )),
+        }
+    }
+
+    /// The folder that paths in the file are relative to.
+    pub fn folder(&self) -> Option<PathBuf> {
+        match self {
+            Self::Path(path) => Some(path.parent().unwrap_or(Path::new("")).to_owned()),
+            Self::Builtin(_) | Self::Text { .. } => None,
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Path(path) => path.display().to_string(),
+            Self::Builtin(name) => format!("{name}.toml (built in)"),
+            Self::Text { name, .. } => name.clone(),
+        }
+    }
+
+    fn read(&self) -> Result<String, String> {
+        match self {
+            Self::Path(path) => std::fs::read_to_string(path).map_err(|e| e.to_string()),
+            Self::Builtin(name) => builtin::text(name)
+                .map(str::to_owned)
+                .ok_or_else(|| "no such built-in pipeline".into()),
+            Self::Text { text, .. } => Ok(text.clone()),
+        }
+    }
+
+    /// What `extends = "other"` in this file means.
+    fn sibling(&self, other: &str) -> Result<Self, String> {
+        match self {
+            Self::Path(path) => Ok(Self::Path(path.parent().unwrap_or(Path::new("")).join(other))),
+            Self::Builtin(name) => {
+                let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+                builtin::normalise(&folder.join(other))
+                    .map(Self::Builtin)
+                    .ok_or_else(|| "a built-in pipeline extends built-in ones only".into())
+            }
+            Self::Text { .. } => Err("only a file can extend another".into()),
+        }
+    }
+
+    fn identity(&self) -> String {
+        match self {
+            Self::Path(path) => path
+                .canonicalize()
+                .unwrap_or_else(|_| path.clone())
+                .display()
+                .to_string(),
+            Self::Builtin(name) => format!("builtin:{name}"),
+            Self::Text { name, .. } => format!("text:{name}"),
+        }
+    }
+}
+
+/// Reads `origin` and everything it extends, and merges the overrides into it.
+pub(super) fn merged(origin: &Origin, overrides: &Overrides, sources: &mut Sources, findings: &mut Findings) -> Node {
+    let mut stack = Stack {
+        sources,
+        findings,
+        layer: 0,
+        open: Vec::new(),
+    };
+    let mut tree = stack.file(origin, None);
+    for (flag, arguments) in [("--replace", &overrides.replace), ("--set", &overrides.set)] {
+        for argument in arguments {
+            let source = stack.sources.add(flag, argument.clone());
+            let layer = stack.next_layer();
+            let mut node = read::assignment(stack.sources, source, layer, stack.findings);
+            if flag == "--replace" {
+                node.mark_replacing();
+            }
+            tree.merge(node);
+        }
+    }
+    if !overrides.until.is_empty() {
+        tree.take("until");
+    }
+    for argument in &overrides.until {
+        let source = stack.sources.add("--until", format!("until.{argument}"));
+        let layer = stack.next_layer();
+        tree.merge(read::assignment(stack.sources, source, layer, stack.findings));
+    }
+    tree
+}
+
+struct Stack<'a> {
+    sources: &'a mut Sources,
+    findings: &'a mut Findings,
+    layer: u32,
+    /// Files that are being read, outermost first.
+    open: Vec<String>,
+}
+
+impl Stack<'_> {
+    fn next_layer(&mut self) -> u32 {
+        self.layer += 1;
+        self.layer
+    }
+
+    /// `asked_by` is the `extends` that led here.
+    fn file(&mut self, origin: &Origin, asked_by: Option<&Place>) -> Node {
+        let nothing = Place { source: 0, span: 0..0 };
+        let text = match origin.read() {
+            Ok(text) => text,
+            Err(why) => {
+                let message = format!("cannot read `{}`: {why}", origin.name());
+                self.findings.broken = true;
+                self.findings.problems.push(match asked_by {
+                    Some(place) => Problem::at(place, message).advise("`extends` is relative to the file that says it"),
+                    None => Problem::from(starling_components::Fault::pipeline(message)),
+                });
+                return Node::empty(nothing, 0);
+            }
+        };
+        self.open.push(origin.identity());
+        let source = self.sources.add(origin.name(), text);
+        // The base's layers come first; a provisional number is good enough to read `extends`.
+        let mut tree = read::document(self.sources, source, 0, self.findings);
+        let mut merged = self
+            .base(origin, &mut tree)
+            .unwrap_or_else(|| Node::empty(Place { source, span: 0..0 }, 0));
+        let replace = tree.take("replace");
+        let layer = self.next_layer();
+        tree.set_layer(layer);
+        merged.merge(tree);
+        if let Some(mut replace) = replace {
+            if matches!(replace.node.data, Data::Table(_)) {
+                let layer = self.next_layer();
+                replace.node.set_layer(layer);
+                replace.node.mark_replacing();
+                merged.merge(replace.node);
+            } else {
+                let message = format!(
+                    "`replace` is a table with the same keys as the file, not {}",
+                    replace.node.kind()
+                );
+                self.findings.problems.push(Problem::at(&replace.node.place, message));
+            }
+        }
+        self.open.pop();
+        merged
+    }
+
+    fn base(&mut self, origin: &Origin, tree: &mut Node) -> Option<Node> {
+        let extends = tree.take("extends")?;
+        let place = extends.node.place;
+        let Data::Leaf(Value::String(other)) = extends.node.data else {
+            self.findings.broken = true;
+            let problem = Problem::at(&place, "`extends` names one file");
+            self.findings
+                .problems
+                .push(problem.advise("e.g. extends = \"base.toml\""));
+            return None;
+        };
+        let base = match origin.sibling(&other) {
+            Ok(base) => base,
+            Err(why) => {
+                self.findings.broken = true;
+                self.findings.problems.push(Problem::at(&place, why));
+                return None;
+            }
+        };
+        if self.open.contains(&base.identity()) {
+            let problem = Problem::at(&place, format!("`{other}` extends this file again: a cycle"));
+            self.findings.problems.push(problem);
+            self.findings.broken = true;
+            return None;
+        }
+        Some(self.file(&base, Some(&place)))
+    }
+}
+
+impl Node {
+    fn set_layer(&mut self, layer: u32) {
+        self.layer = layer;
+        match &mut self.data {
+            Data::Leaf(_) => {}
+            Data::List(items) => items.iter_mut().for_each(|n| n.set_layer(layer)),
+            Data::Table(entries) => entries.iter_mut().for_each(|e| e.node.set_layer(layer)),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Fills in every default, of tables and of the kinds chosen inside them, and checks what needs the other values of its table.
+
+use super::schemas::Schemas;
+use serde_json::{Map, Value};
+use starling_components::quantity::Quantity;
+use starling_components::registry::{Choice, Registry, SettingsError};
+
+/// What a walk over one table's values needs.
+pub(super) struct Resolver<'a> {
+    /// The kinds.
+    pub(super) registry: &'a Registry,
+    /// Their schemas.
+    pub(super) schemas: &'a Schemas,
+    /// First replica and number of replicas of the agent that the values belong to; none elsewhere.
+    pub(super) replicas: (u32, u32),
+    /// What was found.
+    pub(super) problems: Vec<SettingsError>,
+    path: Vec<String>,
+}
+
+impl<'a> Resolver<'a> {
+    /// A resolver for values without replicas.
+    pub(super) fn new(registry: &'a Registry, schemas: &'a Schemas) -> Self {
+        Self {
+            registry,
+            schemas,
+            replicas: (0, 0),
+            problems: Vec::new(),
+            path: Vec::new(),
+        }
+    }
+
+    /// Resolves the choices in `value`, which has its own defaults already.
+    pub(super) fn choices(&mut self, value: &mut Value, schema: &Value) {
+        if Schemas::reference(schema) == Some("Quantity") {
+            self.quantity(value);
+        }
+        let schemas = self.schemas;
+        let schema = schemas.resolve(schema);
+        if let Some(slot) = Schemas::slot(schema) {
+            return self.choice(value, slot);
+        }
+        if schema.get("anyOf").is_some() || schema.get("oneOf").is_some() {
+            // Only slots change anything, and values of the wrong shape have none.
+            for branch in schemas.alternatives(schema) {
+                self.choices(value, branch);
+            }
+            return;
+        }
+        match value {
+            Value::Object(map) => {
+                let properties = schema.get("properties").and_then(Value::as_object);
+                let others = schema.get("additionalProperties").filter(|s| s.is_object());
+                for (key, inner) in map {
+                    if let Some(schema) = properties.and_then(|p| p.get(key)).or(others) {
+                        self.path.push(key.clone());
+                        self.choices(inner, schema);
+                        self.path.pop();
+                    }
+                }
+            }
+            Value::Array(items) => {
+                let first = schema.get("prefixItems").and_then(Value::as_array);
+                for (i, inner) in items.iter_mut().enumerate() {
+                    if let Some(schema) = first.and_then(|f| f.get(i)).or_else(|| schema.get("items")) {
+                        self.path.push(i.to_string());
+                        self.choices(inner, schema);
+                        self.path.pop();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn choice(&mut self, value: &mut Value, slot: &str) {
+        let Ok(mut choice) = serde_json::from_value::<Choice>(value.clone()) else {
+            return;
+        };
+        let (Some(info), Some(schema)) = (
+            self.registry.kind_info(slot, &choice.kind),
+            self.schemas
+                .slots
+                .get(slot)
+                .and_then(|kinds| kinds.get(choice.kind.as_str())),
+        ) else {
+            return;
+        };
+        self.path.push(choice.kind.clone());
+        match (info.resolve)(&choice.settings) {
+            Ok(settings) => {
+                choice.settings = settings;
+                self.choices(&mut choice.settings, schema);
+                *value = serde_json::to_value(&choice).unwrap_or_else(|_| value.take());
+            }
+            Err(error) => self.tell(error),
+        }
+        self.path.pop();
+    }
+
+    fn quantity(&mut self, value: &Value) {
+        let (first, count) = self.replicas;
+        let quantity = serde_json::from_value::<Quantity>(value.clone());
+        if let Ok(Some(message)) = quantity.map(|q| q.problem(first, count)) {
+            let path = Vec::new();
+            self.tell(SettingsError { path, message });
+        }
+    }
+
+    fn tell(&mut self, error: SettingsError) {
+        let mut path = self.path.clone();
+        path.extend(error.path);
+        let message = error.message;
+        self.problems.push(SettingsError { path, message });
+    }
+}
+
+/// First replica and count as `[agent.x]` says them, from its values with defaults.
+pub(super) fn replicas_of(agent: &Map<String, Value>) -> (u32, u32) {
+    let spec = agent.get("replicas").cloned().unwrap_or(Value::Null);
+    serde_json::from_value::<starling_components::specs::ReplicasSpec>(spec).map_or((0, 0), |r| (r.first(), r.count()))
+}
