@@ -7,7 +7,7 @@ use crate::table::{Block, ColumnData, ColumnKind, TableSpec};
 pub static TRAJECTORIES: TableSpec = TableSpec {
     name: "trajectories",
     version: 1,
-    doc: "one transition of one lane; with the pipeline and its seed it can be simulated again from (entity, replica, lane, episode) and the actions",
+    doc: "one transition of one lane; with the pipeline and its seed it can be simulated again from (entity, replica, lane, episode; of an evaluation also the tick) and the actions",
     columns: &[
         column(
             "tick",

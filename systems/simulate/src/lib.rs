@@ -20,6 +20,7 @@ mod episodes;
 mod players;
 mod plugin;
 mod record;
+mod shards;
 mod suggest;
 mod trajectories;
 

@@ -262,3 +262,44 @@ fn metrics_are_written_when_due() {
     // Two environments; every second tick and the last.
     assert_eq!(counts, [0, 2, 2]);
 }
+
+/// Processor time of all threads of this process; Linux only.
+fn cpu_nanoseconds() -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("Linux");
+    let of = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("schedstat")).ok();
+    let texts = tasks.flatten().filter_map(of);
+    texts
+        .filter_map(|text| text.split_whitespace().next()?.parse::<f64>().ok())
+        .sum()
+}
+
+/// `cargo test --release -p starling-simulate -- --ignored --nocapture --test-threads 1 speed`
+#[test]
+#[ignore = "a measurement, not a check"]
+fn speed_of_collection() {
+    for (rules, seats, lanes, replicas) in [
+        (json!("cart_pole"), json!(["one"]), 4, 64),
+        (json!("cart_pole"), json!(["one"]), 1024, 1),
+        (
+            json!({ "overcooked_v2": { "layout": "cramped_room" } }),
+            json!(["one", "one"]),
+            64,
+            4,
+        ),
+    ] {
+        for record in [json!({}), json!({ "trajectories": { "every": 1 } })] {
+            let mut run = build(&json!({
+                "environment": { "game": { "rules": rules, "lanes": lanes, "seats": seats } },
+                "agent": { "one": { "script": "random", "replicas": replicas } },
+                "record": record,
+                "until": { "ticks": 1000 },
+            }));
+            run.ticks(2);
+            let (start, ticks) = (cpu_nanoseconds(), 20);
+            run.ticks(ticks);
+            let steps = ticks * 128 * lanes * replicas;
+            let nanoseconds = (cpu_nanoseconds() - start) / steps as f64;
+            println!("{rules} {replicas} x {lanes} lanes, {record}: {nanoseconds:.1} CPU ns per environment step");
+        }
+    }
+}

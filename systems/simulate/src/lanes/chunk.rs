@@ -1,94 +1,40 @@
-//! Many lanes of one game behind one `dyn` call per step; everything inside is monomorphised over the rules.
-//!
-//! States lie one after the other, `[lanes, state_words]`. A step takes each lane through transition, auto-reset and observation before
-//! it touches the next, so that a lane's words are still in the cache when they are observed. Large blocks are stepped in fixed chunks
-//! by rayon; a lane's draws depend on (key, lane, episode, step) only, so no bit depends on the chunks.
+//! Consecutive lanes of a block through one step: transition, auto-reset, observation.
 
 use rayon::prelude::*;
 use starling_components::Fault;
 use starling_components::random::{Counter, Key};
-use starling_components::simulate::{LaneOutcomes, Lanes, Outcome, Rules, Simulate, StepOutputs};
-use starling_components::spaces::{ActionElement, Actions, EnvironmentShape, ObservationElement, ObservationsMut};
-use std::sync::Arc;
+use starling_components::simulate::{LaneOutcomes, Outcome, Rules};
+use starling_components::spaces::{EnvironmentShape, ObservationElement, ObservationsMut};
 
 /// Lanes per parallel chunk. Blocks below two chunks are stepped by the calling thread: waking another costs more than they take.
 const CHUNK_LANES: usize = 512;
 
-/// Rules as an environment: opens blocks of lanes.
-#[derive(Debug)]
-pub struct Vectorised<R> {
-    rules: Arc<R>,
-}
-
-impl<R: Rules> Vectorised<R> {
-    /// The environment that plays `rules`.
-    pub fn new(rules: R) -> Self {
-        Self { rules: Arc::new(rules) }
-    }
-    /// The rules that it plays.
-    pub fn rules(&self) -> &R {
-        &self.rules
-    }
-}
-
-impl<R: Rules> Simulate for Vectorised<R> {
-    fn shape(&self) -> &EnvironmentShape {
-        self.rules.shape()
-    }
-    fn open_from(&self, key: Key, first: u32, lanes: usize) -> Box<dyn Lanes> {
-        Box::new(LaneBlock {
-            states: vec![0; lanes * self.rules.shape().state_words],
-            episodes: vec![0; lanes],
-            steps: vec![0; lanes],
-            rules: Arc::clone(&self.rules),
-            chunk_lanes: CHUNK_LANES,
-            key,
-            first,
-        })
-    }
-}
-
-/// The lanes of one block.
-struct LaneBlock<R> {
-    rules: Arc<R>,
-    key: Key,
-    /// Number of the first lane, which keys draws.
-    first: u32,
-    chunk_lanes: usize,
-    /// `[lanes, state_words]`.
-    states: Vec<u32>,
-    /// `[lanes]`.
-    episodes: Vec<u32>,
-    /// Transitions done in the current episode, `[lanes]`.
-    steps: Vec<u32>,
-}
-
 /// Consecutive lanes and where they write.
-struct Chunk<'a, R: Rules> {
-    first: u32,
-    states: &'a mut [u32],
-    episodes: &'a mut [u32],
-    steps: &'a mut [u32],
-    actions: &'a [R::Action],
-    observations: &'a mut [R::Observation],
-    outcomes: LaneOutcomes<'a>,
-    legal: Option<&'a mut [u8]>,
-    active: Option<&'a mut [u8]>,
-    final_observations: Option<&'a mut [R::Observation]>,
+pub(super) struct Chunk<'a, R: Rules> {
+    pub(super) first: u32,
+    pub(super) states: &'a mut [u32],
+    pub(super) episodes: &'a mut [u32],
+    pub(super) steps: &'a mut [u32],
+    pub(super) actions: &'a [R::Action],
+    pub(super) observations: &'a mut [R::Observation],
+    pub(super) outcomes: LaneOutcomes<'a>,
+    pub(super) legal: Option<&'a mut [u8]>,
+    pub(super) active: Option<&'a mut [u8]>,
+    pub(super) final_observations: Option<&'a mut [R::Observation]>,
 }
 
 /// Numbers per lane of everything that a step touches.
 #[derive(Clone, Copy)]
-struct Strides {
-    words: usize,
-    seats: usize,
-    actions: usize,
-    observations: usize,
-    moves: usize,
+pub(super) struct Strides {
+    pub(super) words: usize,
+    pub(super) seats: usize,
+    pub(super) actions: usize,
+    pub(super) observations: usize,
+    pub(super) moves: usize,
 }
 
 impl Strides {
-    fn of(shape: &EnvironmentShape) -> Self {
+    pub(super) fn of(shape: &EnvironmentShape) -> Self {
         let seats = shape.seats.len();
         Self {
             words: shape.state_words,
@@ -100,7 +46,8 @@ impl Strides {
     }
 }
 
-fn row<T>(rows: &mut [T], lane: usize, width: usize) -> &mut [T] {
+/// The row of one lane.
+pub(super) fn row<T>(rows: &mut [T], lane: usize, width: usize) -> &mut [T] {
     &mut rows[lane * width..(lane + 1) * width]
 }
 
@@ -160,7 +107,7 @@ impl<'a, R: Rules> Chunk<'a, R> {
     }
 
     /// Every buffer is as long as the lanes need.
-    fn check(&self, strides: Strides) -> Result<(), Fault> {
+    pub(super) fn check(&self, strides: Strides) -> Result<(), Fault> {
         let lanes = self.steps.len();
         let (seats, width) = (lanes * strides.seats, lanes * strides.observations);
         expect_len("actions", self.actions.len(), lanes * strides.actions)?;
@@ -238,7 +185,7 @@ impl<'a, R: Rules> Chunk<'a, R> {
 }
 
 /// A buffer of another length than the block needs: a bug in the caller, told as a value.
-fn expect_len(what: &str, got: usize, want: usize) -> Result<(), Fault> {
+pub(super) fn expect_len(what: &str, got: usize, want: usize) -> Result<(), Fault> {
     if got == want {
         return Ok(());
     }
@@ -248,7 +195,10 @@ fn expect_len(what: &str, got: usize, want: usize) -> Result<(), Fault> {
 }
 
 /// The elements behind a borrowed batch of observations.
-fn of_mut<'a, R: Rules>(out: &'a mut ObservationsMut<'_>, what: &str) -> Result<&'a mut [R::Observation], Fault> {
+pub(super) fn of_mut<'a, R: Rules>(
+    out: &'a mut ObservationsMut<'_>,
+    what: &str,
+) -> Result<&'a mut [R::Observation], Fault> {
     let reborrowed = match out {
         ObservationsMut::Bytes(bytes) => ObservationsMut::Bytes(bytes),
         ObservationsMut::Floats(floats) => ObservationsMut::Floats(floats),
@@ -256,48 +206,29 @@ fn of_mut<'a, R: Rules>(out: &'a mut ObservationsMut<'_>, what: &str) -> Result<
     R::Observation::of_mut(reborrowed).ok_or_else(|| wrong_kind(what))
 }
 
-fn wrong_kind(what: &str) -> Fault {
+pub(super) fn wrong_kind(what: &str) -> Fault {
     Fault::run(format!(
         "`{what}` of a block of lanes has another element type than its rules"
     ))
 }
 
-impl<R: Rules> LaneBlock<R> {
-    fn strides(&self) -> Strides {
-        Strides::of(self.rules.shape())
-    }
-
-    fn state(&self, lane: usize) -> &[u32] {
-        let words = self.rules.shape().state_words;
-        &self.states[lane * words..(lane + 1) * words]
-    }
-
-    /// Calls `write` with the state and the row of every lane.
-    fn for_each_row<T>(&self, out: &mut [T], width: usize, write: impl Fn(&[u32], &mut [T])) {
-        assert_eq!(out.len(), self.lanes() * width, "a buffer has the rows of its block");
-        for lane in 0..self.lanes() {
-            write(self.state(lane), row(out, lane, width));
-        }
-    }
-}
-
 /// Steps a chunk, in parallel where it is large.
-fn step_chunks<R: Rules>(rules: &R, key: Key, strides: Strides, chunk_lanes: usize, mut chunk: Chunk<'_, R>) {
+pub(super) fn step_chunks<R: Rules>(rules: &R, key: Key, strides: Strides, mut chunk: Chunk<'_, R>) {
     let lanes = chunk.steps.len();
-    if lanes < 2 * chunk_lanes || rayon::current_num_threads() == 1 {
+    if lanes < 2 * CHUNK_LANES || rayon::current_num_threads() == 1 {
         // Chunks all the same: they fit the first-level cache, a large block does not.
         let mut rest = chunk;
-        while rest.steps.len() > chunk_lanes {
-            let (mut head, tail) = rest.split(chunk_lanes, strides);
+        while rest.steps.len() > CHUNK_LANES {
+            let (mut head, tail) = rest.split(CHUNK_LANES, strides);
             head.step(rules, key, strides);
             rest = tail;
         }
         rest.step(rules, key, strides);
         return;
     }
-    let mut chunks = Vec::with_capacity(lanes.div_ceil(chunk_lanes));
-    while chunk.steps.len() > chunk_lanes {
-        let (head, tail) = chunk.split(chunk_lanes, strides);
+    let mut chunks = Vec::with_capacity(lanes.div_ceil(CHUNK_LANES));
+    while chunk.steps.len() > CHUNK_LANES {
+        let (head, tail) = chunk.split(CHUNK_LANES, strides);
         chunks.push(head);
         chunk = tail;
     }
@@ -305,107 +236,4 @@ fn step_chunks<R: Rules>(rules: &R, key: Key, strides: Strides, chunk_lanes: usi
     chunks
         .into_par_iter()
         .for_each(|mut chunk| chunk.step(rules, key, strides));
-}
-
-impl<R: Rules> Lanes for LaneBlock<R> {
-    fn lanes(&self) -> usize {
-        self.episodes.len()
-    }
-
-    fn reset(&mut self) {
-        for lane in 0..self.lanes() {
-            self.begin(lane, 0);
-        }
-    }
-
-    fn step(&mut self, actions: Actions<'_>, outputs: &mut StepOutputs<'_>) -> Result<(), Fault> {
-        let chunk = Chunk::<R> {
-            first: self.first,
-            states: &mut self.states,
-            episodes: &mut self.episodes,
-            steps: &mut self.steps,
-            actions: R::Action::of(actions).ok_or_else(|| wrong_kind("actions"))?,
-            observations: of_mut::<R>(&mut outputs.observations, "observations")?,
-            outcomes: LaneOutcomes {
-                rewards: outputs.rewards,
-                shaped: outputs.shaped,
-                terminated: outputs.terminated,
-                truncated: outputs.truncated,
-            },
-            legal: outputs.legal.as_deref_mut(),
-            active: outputs.active.as_deref_mut(),
-            final_observations: match &mut outputs.final_observations {
-                Some(finals) => Some(of_mut::<R>(finals, "final_observations")?),
-                None => None,
-            },
-        };
-        let strides = Strides::of(self.rules.shape());
-        chunk.check(strides)?;
-        step_chunks(&*self.rules, self.key, strides, self.chunk_lanes, chunk);
-        Ok(())
-    }
-
-    fn observe(&self, out: ObservationsMut<'_>) {
-        let Some(out) = R::Observation::of_mut(out) else {
-            panic!("observations are written into a buffer of their own element type");
-        };
-        self.for_each_row(out, self.strides().observations, |state, row| {
-            self.rules.observe(state, row)
-        });
-    }
-
-    fn legal(&self, out: &mut [u8]) {
-        self.for_each_row(out, self.strides().moves, |state, row| self.rules.legal(state, row));
-    }
-
-    fn active(&self, out: &mut [u8]) {
-        self.for_each_row(out, self.strides().seats, |state, row| self.rules.active(state, row));
-    }
-
-    fn global(&self, out: ObservationsMut<'_>) {
-        let Some(out) = R::Observation::of_mut(out) else {
-            panic!("global states are written into a buffer of their own element type");
-        };
-        self.for_each_row(out, self.rules.shape().global_len, |state, row| {
-            self.rules.global(state, row)
-        });
-    }
-
-    fn episodes(&self) -> &[u32] {
-        &self.episodes
-    }
-
-    fn episode_steps(&self) -> &[u32] {
-        &self.steps
-    }
-
-    fn states(&self) -> &[u32] {
-        &self.states
-    }
-
-    fn restore(&mut self, states: &[u32], episodes: &[u32], steps: &[u32]) -> Result<(), Fault> {
-        expect_len("states", states.len(), self.states.len())?;
-        expect_len("episodes", episodes.len(), self.episodes.len())?;
-        expect_len("episode_steps", steps.len(), self.steps.len())?;
-        let words = self.rules.shape().state_words;
-        states
-            .chunks_exact(words)
-            .try_for_each(|state| self.rules.check(state))?;
-        self.states.copy_from_slice(states);
-        self.episodes.copy_from_slice(episodes);
-        self.steps.copy_from_slice(steps);
-        Ok(())
-    }
-
-    fn begin(&mut self, lane: usize, episode: u32) {
-        let words = self.rules.shape().state_words;
-        self.episodes[lane] = episode;
-        self.steps[lane] = 0;
-        let mut draw = Counter::new(self.key, self.first + lane as u32, episode, 0);
-        self.rules.reset(row(&mut self.states, lane, words), &mut draw);
-    }
-
-    fn render(&self, lane: usize) -> String {
-        self.rules.render(self.state(lane))
-    }
 }
