@@ -99,9 +99,10 @@ def rate(call, seconds):
     return steps / (time.process_time() - cpu)
 
 
-def starling_rates(binary):
-    """Steps per CPU second of every row of `starling bench environments`: the best over lanes, by name."""
-    output = subprocess.run([binary, "bench", "environments", "--json"], check=True, stdout=subprocess.PIPE).stdout
+def starling_rates(binary, seconds):
+    """One round. Steps per CPU second of every row of `starling bench environments`: the best over lanes, by name."""
+    command = [binary, "bench", "environments", "--json", "--rounds", "1", "--seconds", str(seconds)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     best = {}
     for row in json.loads(output):
         best[row["name"]] = max(best.get(row["name"], 0.0), row["steps"] / row["cpu_seconds"])
@@ -131,7 +132,7 @@ def main():
             calls[name, count]()  # compiles
     ours, theirs = {row[0]: [] for row in rows}, {key: [] for key in calls}
     for _ in range(options.rounds):
-        rates = starling_rates(options.starling)
+        rates = starling_rates(options.starling, options.seconds)
         for name in ours:
             ours[name].append(pick(rates, name))
         for key, call in calls.items():
