@@ -27,8 +27,11 @@ pub fn exp(x: f64) -> f64 {
 
 /// Natural logarithm; -inf at 0, NaN below 0.
 pub fn ln(x: f64) -> f64 {
-    if !(x > 0.0) {
-        return if x == 0.0 { f64::NEG_INFINITY } else { f64::NAN };
+    if x == 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    if x.is_nan() || x < 0.0 {
+        return f64::NAN;
     }
     if x == f64::INFINITY {
         return x;

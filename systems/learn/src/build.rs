@@ -15,33 +15,31 @@ use starling_components::schedule::{MemoryEstimate, RunSeed};
 use starling_components::seating::Seating;
 use starling_components::simulate::LiveEnvironment;
 use starling_components::spaces::SeatShape;
-use starling_components::specs::{AgentSpec, EnvironmentSpec, PolicySpec, RecordSpec};
+use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec, PolicySpec, RecordSpec};
 use std::sync::Arc;
 
 /// Where an agent sits.
 #[derive(Debug, Default)]
 struct Seats {
-    /// What all its seats look like; the first one's shape.
+    /// What its seats look like; they all look alike, which is checked where seats are filled.
     shape: Option<SeatShape>,
+    /// Training rows only.
     rows_per_step: usize,
     turns: bool,
 }
 
-type EnvironmentItem<'a> = (
-    &'a EntityName,
-    &'a EnvironmentSpec,
-    Option<&'a Seating>,
-    Option<&'a LiveEnvironment>,
-);
+type EnvironmentItem<'a> = (&'a EntityName, &'a EnvironmentSpec, Option<&'a LiveEnvironment>);
 
 /// Builds all agents that have a network, and finds everything that is wrong with them.
 ///
 /// # Errors
 /// All faults, with their keys.
+#[allow(clippy::too_many_arguments)] // what a system reads
 pub(crate) fn build_agents(
     mut commands: Commands<'_, '_>,
     agents: Query<'_, '_, (Entity, &EntityName, &AgentSpec, Option<&Replicas>)>,
     environments: Query<'_, '_, EnvironmentItem<'static>>,
+    evaluations: Query<'_, '_, &EvaluateSpec>,
     records: Query<'_, '_, &RecordSpec>,
     registry: Res<'_, Registry>,
     seed: Res<'_, RunSeed>,
@@ -51,6 +49,8 @@ pub(crate) fn build_agents(
     let diagnostics = records.iter().any(|record| record.diagnostics.is_some());
     let mut environments: Vec<_> = environments.iter().collect();
     environments.sort_by_key(|(name, ..)| *name);
+    // Their order does not matter: an agent's seats all look alike.
+    let evaluations: Vec<_> = evaluations.iter().collect();
     let mut agents: Vec<_> = agents.iter().collect();
     agents.sort_by_key(|(_, name, ..)| *name);
 
@@ -67,22 +67,9 @@ pub(crate) fn build_agents(
             }
             continue;
         };
-        let seats = match seats_of(entity, name, &environments) {
-            Ok(Some(seats)) => seats,
-            // An environment is broken, which is a fault of its own: shapes are not known.
-            Ok(None) => continue,
-            Err(fault) => {
-                faults.push(path(fault));
-                continue;
-            }
-        };
-        let Some(shape) = &seats.shape else {
-            faults.push(path(
-                Fault::pipeline(format!("agent `{}` sits in no environment", name.key))
-                    .advise("name it in the `seats` of an environment, or remove it"),
-            ));
-            continue;
-        };
+        let seats = seats_of(name, &environments, &evaluations);
+        // It plays nowhere, or its environment could not be built: faults of their own.
+        let Some(shape) = &seats.shape else { continue };
         let numbers = replicas.map_or_else(|| numbers_of(spec), |replicas| replicas.0.clone());
         let built = build_one(policy, shape, &registry)
             .map_err(|found| found.into_iter().map(|f| f.within(["policy"])).collect::<Vec<_>>())
@@ -165,55 +152,30 @@ fn insert(
     entity.insert(Policy(network));
 }
 
-/// The seats of one agent over all environments; `None` if an environment that names it could not be built.
-fn seats_of(
-    agent: Entity,
-    name: &EntityName,
-    environments: &[(
-        &EntityName,
-        &EnvironmentSpec,
-        Option<&Seating>,
-        Option<&LiveEnvironment>,
-    )],
-) -> Result<Option<Seats>, Fault> {
+/// The seats of one agent, found by name: in environments, and in evaluations for agents that only play there.
+fn seats_of(name: &EntityName, environments: &[EnvironmentItem<'_>], evaluations: &[&EvaluateSpec]) -> Seats {
     let mut seats = Seats::default();
-    for (environment, spec, seating, live) in environments {
-        let (Some(seating), Some(live)) = (seating, live) else {
-            if spec.seats.contains(&name.key) {
-                return Ok(None);
-            }
-            continue;
-        };
-        let own: Vec<usize> = own_seats(seating, agent);
+    for (_, spec, live) in environments {
+        let Some(live) = live else { continue };
         let shape = live.0.shape();
-        seats.rows_per_step += own.len() * spec.lanes as usize;
-        seats.turns |= shape.turns && !own.is_empty();
+        let own = (0..spec.seats.len().min(shape.seats.len())).filter(|&seat| spec.seats[seat] == name.key);
         for seat in own {
-            let Some(found) = shape.seats.get(seat) else { continue };
-            let first = seats.shape.get_or_insert_with(|| found.clone());
-            if first.observation != found.observation || !same_actions(first, found) {
-                return Err(Fault::pipeline(format!(
-                    "its seats differ: one sees {:?} and has {} moves or {} components, seat {seat} of `{}` sees {:?} and has {} and {}",
-                    first.observation.shape,
-                    first.action.moves(),
-                    first.action.components(),
-                    environment.key,
-                    found.observation.shape,
-                    found.action.moves(),
-                    found.action.components(),
-                ))
-                .advise("one network plays seats of one shape: use one agent per kind of seat")
-                .within(["policy"]));
-            }
+            seats.rows_per_step += spec.lanes as usize;
+            seats.turns |= shape.turns;
+            seats.shape.get_or_insert_with(|| shape.seats[seat].clone());
         }
     }
-    Ok(Some(seats))
-}
-
-fn same_actions(a: &SeatShape, b: &SeatShape) -> bool {
-    std::mem::discriminant(&a.action) == std::mem::discriminant(&b.action)
-        && a.action.moves() == b.action.moves()
-        && a.action.components() == b.action.components()
+    for evaluation in evaluations {
+        let Some(seat) = evaluation.agents.iter().position(|agent| *agent == name.key) else {
+            continue;
+        };
+        let found = environments.iter().find(|(e, ..)| e.key == evaluation.environment);
+        if let Some((_, _, Some(live))) = found {
+            let shape = live.0.shape().seats.get(seat).cloned();
+            seats.shape = seats.shape.or(shape);
+        }
+    }
+    seats
 }
 
 /// The seats that `agent` takes in every lane.

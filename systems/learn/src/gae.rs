@@ -19,6 +19,7 @@ pub struct GaeSettings<T> {
 ///
 /// `active`, if not empty, says which rows are decisions (games where seats take turns). Rewards of the rows in between belong to the
 /// decision before them, time passes from decision to decision, and the outputs of those rows are zero.
+#[allow(clippy::too_many_arguments)] // the operands of one formula
 pub fn gae<T: Real>(
     settings: GaeSettings<T>,
     rewards: &[T],

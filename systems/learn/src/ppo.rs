@@ -379,7 +379,7 @@ fn check(s: &PpoSettings) -> Result<(), Fault> {
             return Err(Fault::pipeline(format!("`{name}` lies between 0 and 1, this one is {x}")).within([name]));
         }
     }
-    if !(s.clip > 0.0) {
+    if s.clip.is_nan() || s.clip <= 0.0 {
         return Err(Fault::pipeline(format!("`clip` must be positive, this one is {}", s.clip)).within(["clip"]));
     }
     Ok(())

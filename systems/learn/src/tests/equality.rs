@@ -14,7 +14,7 @@ pub(super) fn observations(network: &Network, rows: usize, seed: u64) -> Observa
     match network.element() {
         ElementKind::F32 => ObservationBuffer::Floats((0..len).map(|_| draw.uniform(-1.0, 1.0)).collect()),
         _ => {
-            let zeros = if seed % 2 == 0 { 10 } else { 1 };
+            let zeros = if seed.is_multiple_of(2) { 10 } else { 1 };
             let mut byte = || {
                 if draw.below(zeros + 1) < zeros {
                     0
