@@ -2,6 +2,7 @@
 
 mod conformance;
 mod kitchens;
+mod oddities;
 mod plain;
 mod plain_features;
 mod properties;
