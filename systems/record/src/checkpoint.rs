@@ -26,7 +26,7 @@ const KEY: &str = "starling";
 
 /// What a checkpoint file says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Metadata {
+pub(crate) struct Metadata {
     format: u32,
     pipeline_sha256: String,
     tick: u64,
@@ -103,7 +103,7 @@ impl View for TensorBytes<'_> {
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<(Metadata, Snapshot), Fault> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<(Metadata, Snapshot), Fault> {
     let damaged = |why: String| Fault::records(format!("is damaged: {why}"));
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(e.to_string()))?;
     let metadata = header

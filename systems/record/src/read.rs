@@ -97,7 +97,8 @@ impl Iterator for TableRows {
     fn next(&mut self) -> Option<Self::Item> {
         let next = self.advance();
         if next.is_err() {
-            (self.parts.clear(), self.open = None);
+            self.parts.clear();
+            self.open = None;
         }
         next.transpose()
     }

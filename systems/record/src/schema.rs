@@ -57,7 +57,7 @@ fn field(column: &ColumnSpec, width: usize) -> Field {
         .with_metadata(metadata.map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
 }
 
-/// How the columns are written; see `bench_record` in the tests for the measurement behind it.
+/// How the columns are written; `examples/record_speed.rs` measures it.
 ///
 /// Counters grow slowly or repeat, so delta packing shrinks them before zstd sees them. A dictionary helps names and costs
 /// everything else. Statistics serve queries on scalar columns; over bytes and lists they cost and tell nothing.

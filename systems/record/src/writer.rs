@@ -66,6 +66,7 @@ impl Recorder {
             run,
             part_rows: part_rows.max(1),
             tables: BTreeMap::new(),
+            widths: BTreeMap::new(),
         };
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -129,7 +130,9 @@ impl Recorder {
     }
 
     fn send(&mut self, message: Message) -> Result<(), Fault> {
-        let sent = self.sender.as_ref().is_some_and(|sender| sender.send(message).is_ok());
+        // The thread says that it ended a moment before its end of the channel closes.
+        let ended = lock(&self.shared.state).ended;
+        let sent = !ended && self.sender.as_ref().is_some_and(|sender| sender.send(message).is_ok());
         if sent { Ok(()) } else { Err(self.fault()) }
     }
 
@@ -198,6 +201,8 @@ struct Streams {
     run: Run,
     part_rows: u64,
     tables: BTreeMap<&'static str, Stream>,
+    /// Bytes per row that a table had last: rows without bytes go into parts of that type too, so that types vary little.
+    widths: BTreeMap<&'static str, usize>,
 }
 
 impl Streams {
@@ -237,13 +242,18 @@ impl Streams {
         if rows == 0 {
             return Ok(());
         }
+        let usual = self.widths.entry(table.name).or_insert(width);
+        if width != 0 {
+            *usual = width;
+        }
+        let width = *usual;
         let stream = self.tables.entry(table.name).or_default();
-        if let Some(part) = stream.open.take_if(|part| width != 0 && part.width != width) {
+        if let Some(part) = stream.open.take_if(|part| part.width != width) {
             stream.closed.push(part.close()?);
         }
-        let (width, schema) = match &stream.open {
-            Some(part) => (part.width, SchemaRef::clone(&part.schema)),
-            None => (width, schema::schema(table, width)),
+        let schema = match &stream.open {
+            Some(part) => SchemaRef::clone(&part.schema),
+            None => schema::schema(table, width),
         };
         let batch = schema::batch(block, &schema, width)?;
         let mut done = 0;

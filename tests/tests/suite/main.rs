@@ -3,3 +3,4 @@
 mod cart_pole;
 mod learning;
 mod overcooked_v2;
+mod record;

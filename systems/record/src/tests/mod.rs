@@ -1,5 +1,8 @@
 //! Tests of whole runs on disk, over a small world whose state and rows follow from its tick.
 
+mod compare;
+mod damage;
+mod mutations;
 mod resume;
 
 use crate::run::{ResumeOptions, Run};
@@ -122,7 +125,7 @@ pub(crate) fn rows(tick: u64, value: f32, observation_bytes: usize) -> Vec<starl
         metrics.push(tick, tick * 12, "environment.kitchen", replica, "return", tick as f64);
     }
     let mut episodes = Episodes::new(2);
-    if tick % 2 == 0 {
+    if tick.is_multiple_of(2) {
         episodes.push(&Episode {
             tick,
             entity: "environment.kitchen",
@@ -191,4 +194,15 @@ pub(crate) fn resume(dir: &Path, options: Options, stop_at: Option<u64>) -> Resu
         Run::open_for_resume(dir, &ResumeOptions::default())?,
         stop_at,
     )
+}
+
+/// A request for a commit after `tick` ticks of a run without a world.
+pub(crate) fn request(tick: u64) -> crate::CommitRequest {
+    let mut group = crate::commit::GroupClocks::default();
+    group.now.ticks = tick;
+    crate::CommitRequest {
+        status: crate::commit::Status::Running,
+        clocks: [("group.kitchen".to_owned(), group)].into(),
+        snapshot: Snapshot::default(),
+    }
 }
