@@ -72,6 +72,10 @@ impl<'de> Deserialize<'de> for Choice {
 /// The key under which a schema marks a slot: the value is the slot's name. Whoever walks a schema replaces it with the slot's kinds.
 pub const SLOT_KEY: &str = "x-slot";
 
+/// The key under which a schema marks the path of a text file: the value names the key beside it that holds such a text itself. The resolved
+/// pipeline says the text, so that it stands alone and a run does not change with the file.
+pub const INLINE_KEY: &str = "x-inline";
+
 /// The schema of a [`Choice`] of the slot called `slot`; for `#[schemars(schema_with = ...)]`.
 pub fn choice_schema(slot: &'static str) -> Schema {
     let mut schema = Schema::default();

@@ -79,6 +79,7 @@ pub struct KitchenTable {
     pub name: Option<String>,
     /// A text file, relative to the pipeline's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-inline" = "text"))]
     pub file: Option<String>,
     /// The kitchen itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,9 +1,19 @@
 //! The command line: one file per command, and what they share.
 
+mod bench;
 mod check;
-mod docs;
+mod diff;
+pub(crate) mod docs;
 mod list;
-mod schema;
+mod replay;
+mod resume;
+mod run;
+pub(crate) mod schema;
+mod show;
+mod verify;
+
+mod records;
+mod session;
 
 use crate::engine::Starling;
 use crate::exit::{self, Exit};
@@ -36,12 +46,26 @@ pub(crate) struct Context {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a pipeline: a file, or the name of a built-in one
+    Run(run::RunArgs),
+    /// Go on with a run that was stopped or killed
+    Resume(resume::ResumeArgs),
+    /// What ran and how it went: the curve, returns per replica, evaluations
+    Show(show::ShowArgs),
+    /// Play a recorded episode as text, simulated again from its actions
+    Replay(replay::ReplayArgs),
+    /// Check every hash and row count of a run
+    Verify(verify::VerifyArgs),
+    /// Whether two runs are the same, and where they part
+    Diff(diff::DiffArgs),
     /// Check pipeline files without running them
     Check(check::CheckArgs),
     /// The tables, slots and kinds that pipeline files may use
     List(list::ListArgs),
     /// The JSON schema of pipeline files, for editors
     Schema,
+    /// How fast environments step, or what recording costs
+    Bench(bench::BenchArgs),
     /// Write the reference pages
     Docs(docs::DocsArgs),
 }
@@ -95,9 +119,16 @@ pub(crate) fn run<S: Into<std::ffi::OsString> + Clone>(
     };
     let Cli { context, command } = cli;
     let result = match command {
+        Command::Run(args) => run::run(starling, context, args),
+        Command::Resume(args) => resume::run(starling, context, args),
+        Command::Show(args) => show::run(context, args),
+        Command::Replay(args) => replay::run(starling, context, args),
+        Command::Verify(args) => verify::run(context, args),
+        Command::Diff(args) => diff::run(context, args),
         Command::Check(args) => check::run(starling, context, args),
         Command::List(args) => list::run(starling, context, args),
         Command::Schema => schema::run(starling),
+        Command::Bench(args) => bench::run(starling, context, args),
         Command::Docs(args) => docs::run(starling, args),
     };
     result.unwrap_or_else(|problems| {

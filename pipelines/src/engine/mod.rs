@@ -50,7 +50,10 @@ impl Default for Starling {
 impl Starling {
     /// The program with everything that comes with it.
     pub fn new() -> Self {
-        Self { plugins: Vec::new() }.add_plugins(starling_simulate::SimulatePlugin)
+        Self { plugins: Vec::new() }
+            .add_plugins(starling_simulate::SimulatePlugin)
+            .add_plugins(starling_learn::LearnPlugin)
+            .add_plugins(starling_record::RecordPlugin)
     }
 
     /// Adds plugins. They are cloned into every world that the program builds: one per pipeline that is checked or run.
@@ -102,6 +105,16 @@ impl Starling {
     pub fn load(&self, origin: &Origin, overrides: &Overrides) -> Result<Pipeline, Problems> {
         let app = self.app();
         file::load(origin, overrides, app.world().resource::<Registry>())
+    }
+
+    /// The JSON schema of pipeline files, as `starling schema` prints it.
+    pub fn schema(&self) -> String {
+        crate::commands::schema::text(self)
+    }
+
+    /// The reference pages, as `starling docs` writes them: file name and text.
+    pub fn reference(&self) -> Vec<(&'static str, String)> {
+        crate::commands::docs::pages(self)
     }
 
     /// A world built from `pipeline`, ready for its first tick.

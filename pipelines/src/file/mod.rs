@@ -89,6 +89,7 @@ pub fn load(origin: &Origin, overrides: &Overrides, registry: &Registry) -> Resu
         registry,
         schemas: &schemas,
         problems,
+        folder: origin.folder(),
         instances: Vec::new(),
         tree,
     };
@@ -150,6 +151,7 @@ impl Pipeline {
 struct Loader<'a> {
     registry: &'a Registry,
     schemas: &'a Schemas,
+    folder: Option<PathBuf>,
     problems: Vec<Problem>,
     instances: Vec<Instance>,
     tree: Node,
@@ -296,6 +298,7 @@ impl Loader<'_> {
         };
         let mut value = (info.resolve)(&value).map_err(|error| vec![error])?;
         let mut resolver = Resolver::new(self.registry, self.schemas);
+        resolver.folder.clone_from(&self.folder);
         if let Some(values) = value.as_object().filter(|_| table == "agent") {
             resolver.replicas = resolve::replicas_of(values);
         }

@@ -3,7 +3,8 @@
 use super::schemas::Schemas;
 use serde_json::{Map, Value};
 use starling_components::quantity::Quantity;
-use starling_components::registry::{Choice, Registry, SettingsError};
+use starling_components::registry::{Choice, INLINE_KEY, Registry, SettingsError};
+use std::path::PathBuf;
 
 /// What a walk over one table's values needs.
 pub(super) struct Resolver<'a> {
@@ -13,6 +14,8 @@ pub(super) struct Resolver<'a> {
     pub(super) schemas: &'a Schemas,
     /// First replica and number of replicas of the agent that the values belong to; none elsewhere.
     pub(super) replicas: (u32, u32),
+    /// The folder that paths are relative to.
+    pub(super) folder: Option<PathBuf>,
     /// What was found.
     pub(super) problems: Vec<SettingsError>,
     path: Vec<String>,
@@ -25,6 +28,7 @@ impl<'a> Resolver<'a> {
             registry,
             schemas,
             replicas: (0, 0),
+            folder: None,
             problems: Vec::new(),
             path: Vec::new(),
         }
@@ -51,6 +55,7 @@ impl<'a> Resolver<'a> {
             Value::Object(map) => {
                 let properties = schema.get("properties").and_then(Value::as_object);
                 let others = schema.get("additionalProperties").filter(|s| s.is_object());
+                self.inline(map, properties);
                 for (key, inner) in map {
                     if let Some(schema) = properties.and_then(|p| p.get(key)).or(others) {
                         self.path.push(key.clone());
@@ -70,6 +75,38 @@ impl<'a> Resolver<'a> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Puts the text of a file in the place of its path. Without a folder a relative path is left to whoever reads it to refuse.
+    fn inline(&mut self, map: &mut Map<String, Value>, properties: Option<&Map<String, Value>>) {
+        for (key, schema) in properties.into_iter().flatten() {
+            let Some(target) = schema.get(INLINE_KEY).and_then(Value::as_str) else {
+                continue;
+            };
+            let Some(Value::String(path)) = map.get(key) else {
+                continue;
+            };
+            let path = PathBuf::from(path);
+            let path = match &self.folder {
+                Some(folder) => folder.join(path),
+                None if path.is_absolute() => path,
+                None => continue,
+            };
+            if map.contains_key(target) {
+                continue;
+            }
+            match std::fs::read_to_string(&path) {
+                Ok(text) => {
+                    map.shift_remove(key);
+                    map.insert(target.to_owned(), Value::String(text));
+                }
+                Err(error) => {
+                    let message = format!("cannot read `{}`: {error}", path.display());
+                    let path = vec![key.clone()];
+                    self.tell(SettingsError { path, message });
+                }
+            }
         }
     }
 

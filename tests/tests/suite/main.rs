@@ -4,3 +4,4 @@ mod cart_pole;
 mod learning;
 mod overcooked_v2;
 mod record;
+mod pipeline_file;

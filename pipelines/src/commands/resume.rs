@@ -1,0 +1,50 @@
+//! `starling resume`: go on with a run from its last commit, to the same bits as if it had never stopped.
+
+use super::Context;
+use super::session::{self, ResourceArgs};
+use crate::engine::Starling;
+use crate::exit::Exit;
+use crate::file::Pipeline;
+use crate::file::layers::{Origin, Overrides};
+use crate::problem::Problems;
+use clap::Args;
+use starling_record::{ResumeOptions, Run};
+use std::path::PathBuf;
+
+/// What to go on with.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The run's directory
+    run: PathBuf,
+    /// Go on from this commit; later ones are set aside
+    #[arg(long, value_name = "N")]
+    commit: Option<u64>,
+    /// Go on although this machine's instructions may give other bits
+    #[arg(long)]
+    allow_other_bits: bool,
+    #[command(flatten)]
+    resources: ResourceArgs,
+}
+
+pub(crate) fn run(starling: &Starling, context: Context, args: ResumeArgs) -> Result<Exit, Problems> {
+    args.resources.set_threads();
+    let options = ResumeOptions {
+        commit: args.commit,
+        allow_other_bits: args.allow_other_bits,
+        program: session::PROGRAM.to_owned(),
+    };
+    let run = Run::open_for_resume(&args.run, &options)?;
+    let pipeline = stored(starling, &run)?;
+    let app = starling.world(&pipeline)?;
+    args.resources.check_memory(&app)?;
+    session::drive(context, app, &pipeline, run, &args.resources)
+}
+
+/// The pipeline that a run keeps.
+pub(super) fn stored(starling: &Starling, run: &Run) -> Result<Pipeline, Problems> {
+    let origin = Origin::Text {
+        name: run.dir().join("pipeline.toml").display().to_string(),
+        text: run.pipeline().to_owned(),
+    };
+    starling.load(&origin, &Overrides::default())
+}

@@ -1,0 +1,55 @@
+//! `starling run`: a pipeline file, or a built-in one by its name, to a finished run.
+
+use super::session::{self, ResourceArgs};
+use super::{Context, OverrideArgs};
+use crate::engine::Starling;
+use crate::exit::Exit;
+use crate::file::Pipeline;
+use crate::file::layers::Origin;
+use crate::problem::Problems;
+use clap::Args;
+use starling_record::Run;
+use std::path::{Path, PathBuf};
+
+/// What to run.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// A pipeline file, or the name of a built-in pipeline, e.g. `quick`
+    #[arg(value_name = "FILE|NAME")]
+    pipeline: String,
+    #[command(flatten)]
+    overrides: OverrideArgs,
+    /// The run's own directory; `runs/<pipeline>/seed<N>` if not given, numbered where that exists
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    resources: ResourceArgs,
+}
+
+pub(crate) fn run(starling: &Starling, context: Context, args: RunArgs) -> Result<Exit, Problems> {
+    args.resources.set_threads();
+    let origin = Origin::of_argument(&args.pipeline)?;
+    let pipeline = starling.load(&origin, &args.overrides.overrides())?;
+    let app = starling.world(&pipeline)?;
+    args.resources.check_memory(&app)?;
+    let dir = args.out.clone().unwrap_or_else(|| fresh(&pipeline));
+    let run = Run::create(&dir, &pipeline.text(), session::PROGRAM)?;
+    context.talk(&format!("{} -> {}", pipeline.head.name, dir.display()));
+    if !pipeline.head.about.is_empty() {
+        context.talk(&pipeline.head.about);
+    }
+    session::drive(context, app, &pipeline, run, &args.resources)
+}
+
+/// `seed0`, then `seed0-2`, `seed0-3`, ...: the first that does not exist.
+fn fresh(pipeline: &Pipeline) -> PathBuf {
+    let folder = Path::new("runs").join(&pipeline.head.name);
+    let name = format!("seed{}", pipeline.head.seed);
+    let numbered = (2_u64..).map(|n| format!("{name}-{n}"));
+    let mut candidates = std::iter::once(name.clone())
+        .chain(numbered)
+        .map(|name| folder.join(name));
+    candidates
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| folder.join(&name))
+}

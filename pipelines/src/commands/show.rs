@@ -1,0 +1,246 @@
+//! `starling show`: what ran, how far it came, the curve of the return, returns per replica, and the evaluations.
+
+use super::{Context, records};
+use crate::exit::Exit;
+use crate::plot;
+use crate::problem::Problems;
+use crate::terminal;
+use clap::Args;
+use serde_json::{Value, json};
+use starling_components::Fault;
+use starling_record::Run;
+use starling_record::read::{CurvePoint, metric_curves};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// The metric whose curve is drawn.
+const RETURN: &str = "episode_return";
+
+/// What to show.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The run's directory
+    run: PathBuf,
+}
+
+pub(crate) fn run(context: Context, args: ShowArgs) -> Result<Exit, Problems> {
+    print(context, &args.run)?;
+    Ok(Exit::Finished)
+}
+
+/// Prints the run in `dir` to stdout.
+pub(super) fn print(context: Context, dir: &Path) -> Result<(), Fault> {
+    let shown = Shown::of(dir)?;
+    if context.json {
+        context.data(&format!("{:#}\n", shown.json()));
+    } else {
+        context.data(&shown.text());
+    }
+    Ok(())
+}
+
+/// First, best and last return of one replica, as means over the episodes of a tick.
+struct Returns {
+    replica: u32,
+    first: f64,
+    best: f64,
+    last: f64,
+}
+
+struct Shown {
+    dir: PathBuf,
+    head: toml::Table,
+    status: String,
+    tick: u64,
+    ticks: u64,
+    env_steps: u64,
+    /// Environment: (environment steps, mean over replicas), and the replicas.
+    curves: BTreeMap<String, (Vec<(u64, f64)>, Vec<Returns>)>,
+    evaluations: BTreeMap<String, BTreeMap<u32, records::Scores>>,
+}
+
+impl Shown {
+    fn of(dir: &Path) -> Result<Self, Fault> {
+        let run = Run::open_read_only(dir, None)?;
+        let head = toml::from_str::<toml::Table>(run.pipeline());
+        let head = head.map_err(|e| Fault::records(format!("the run's pipeline is no TOML: {}", e.message())))?;
+        let Some(commit) = run.latest_commit() else {
+            return Err(Fault::records(format!("`{}` has no commit", dir.display())));
+        };
+        let slowest = commit
+            .clocks
+            .values()
+            .min_by_key(|c| c.now.ticks)
+            .copied()
+            .unwrap_or_default();
+        let mut curves = BTreeMap::new();
+        for ((entity, metric), points) in metric_curves(&run)? {
+            if metric == RETURN && entity.starts_with("environment.") {
+                curves.insert(entity, (mean_over_replicas(&points), returns(&points)));
+            }
+        }
+        Ok(Self {
+            dir: dir.to_owned(),
+            head,
+            status: commit.status.to_string(),
+            tick: slowest.now.ticks,
+            ticks: slowest.total.ticks,
+            env_steps: slowest.now.env_steps,
+            curves,
+            evaluations: records::evaluations(&run)?,
+        })
+    }
+
+    fn head(&self, key: &str) -> String {
+        match self.head.get(key) {
+            Some(toml::Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => String::new(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "{}, seed {}: {}",
+            self.head("name"),
+            self.head("seed"),
+            self.status
+        );
+        let about = self.head("about");
+        if !about.is_empty() {
+            let _ = writeln!(text, "{about}");
+        }
+        let of = if self.ticks > 0 {
+            format!(" of {}", self.ticks)
+        } else {
+            String::new()
+        };
+        let steps = plot::number(self.env_steps as f64);
+        let _ = writeln!(text, "tick {}{of}, {steps} environment steps per replica", self.tick);
+        for (entity, (curve, replicas)) in &self.curves {
+            let values: Vec<f64> = curve.iter().map(|(_, value)| *value).collect();
+            let ends = curve.first().zip(curve.last()).map(|(a, b)| (a.0 as f64, b.0 as f64));
+            let label = format!("\nreturn of {entity}, mean over replicas, by environment steps");
+            let width = terminal::width().saturating_sub(12);
+            if let Some(plot) = plot::curve(&values, ends.unwrap_or_default(), &label, width) {
+                text.push_str(&plot);
+            }
+            let _ = writeln!(text, "\n{:<10}{:>10}{:>10}{:>10}", "replica", "first", "best", "last");
+            for Returns {
+                replica,
+                first,
+                best,
+                last,
+            } in replicas
+            {
+                let _ = writeln!(text, "{replica:<10}{first:>10.2}{best:>10.2}{last:>10.2}");
+            }
+        }
+        for (entity, replicas) in &self.evaluations {
+            let tick = replicas.values().map(|s| s.tick).max().unwrap_or(0);
+            let _ = writeln!(text, "\n{entity} after tick {tick}: task return");
+            let _ = writeln!(
+                text,
+                "{:<10}{:>10}{:>10}{:>10}{:>10}",
+                "replica", "episodes", "mean", "lowest", "highest"
+            );
+            for (replica, scores) in replicas {
+                let records::Scores {
+                    episodes,
+                    mean,
+                    lowest,
+                    highest,
+                    ..
+                } = scores;
+                let _ = writeln!(
+                    text,
+                    "{replica:<10}{episodes:>10}{mean:>10.2}{lowest:>10.2}{highest:>10.2}"
+                );
+            }
+            if let Some((mean, least)) = over_replicas(replicas) {
+                let _ = writeln!(text, "mean over replicas {mean:.2}, lowest replica {least:.2}");
+            }
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        let curves = self.curves.iter().map(|(entity, (curve, replicas))| {
+            let replicas = replicas
+                .iter()
+                .map(|r| json!({ "replica": r.replica, "first": r.first, "best": r.best, "last": r.last }));
+            let replicas: Vec<_> = replicas.collect();
+            (entity.clone(), json!({ "return": curve, "replicas": replicas }))
+        });
+        let evaluations = self.evaluations.iter().map(|(entity, replicas)| {
+            let rows = replicas.iter().map(|(replica, s)| {
+                json!({
+                    "replica": replica,
+                    "tick": s.tick,
+                    "episodes": s.episodes,
+                    "mean": s.mean,
+                    "lowest": s.lowest,
+                    "highest": s.highest,
+                })
+            });
+            let rows: Vec<_> = rows.collect();
+            let (mean, least) = over_replicas(replicas).unzip();
+            (
+                entity.clone(),
+                json!({ "mean": mean, "lowest_replica": least, "replicas": rows }),
+            )
+        });
+        json!({
+            "run": self.dir,
+            "name": self.head("name"),
+            "seed": self.head.get("seed").and_then(toml::Value::as_integer),
+            "status": self.status,
+            "tick": self.tick,
+            "ticks": self.ticks,
+            "env_steps": self.env_steps,
+            "curves": curves.collect::<serde_json::Map<_, _>>(),
+            "evaluations": evaluations.collect::<serde_json::Map<_, _>>(),
+        })
+    }
+}
+
+/// Mean over replicas, and the lowest replica's mean.
+fn over_replicas(replicas: &BTreeMap<u32, records::Scores>) -> Option<(f64, f64)> {
+    let means: Vec<f64> = replicas.values().map(|s| s.mean).collect();
+    let least = means.iter().copied().reduce(f64::min)?;
+    Some((means.iter().sum::<f64>() / means.len() as f64, least))
+}
+
+fn mean_over_replicas(points: &[CurvePoint]) -> Vec<(u64, f64)> {
+    let mut ticks: BTreeMap<u64, (u64, f64, u64)> = BTreeMap::new();
+    for point in points.iter().filter(|p| p.value.is_finite()) {
+        let (env_steps, sum, count) = ticks.entry(point.tick).or_default();
+        *env_steps = point.env_steps;
+        *sum += point.value;
+        *count += 1;
+    }
+    let means = ticks
+        .into_values()
+        .map(|(env_steps, sum, count)| (env_steps, sum / count as f64));
+    means.collect()
+}
+
+fn returns(points: &[CurvePoint]) -> Vec<Returns> {
+    let mut replicas: BTreeMap<u32, Returns> = BTreeMap::new();
+    for point in points.iter().filter(|p| p.value.is_finite()) {
+        let value = point.value;
+        let entry = replicas.entry(point.replica).or_insert(Returns {
+            replica: point.replica,
+            first: value,
+            best: value,
+            last: value,
+        });
+        entry.best = entry.best.max(value);
+        entry.last = value;
+    }
+    replicas.into_values().collect()
+}
