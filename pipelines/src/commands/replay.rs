@@ -124,7 +124,7 @@ fn choose(episodes: &BTreeMap<EpisodeId, Summary>) -> Result<(&EpisodeId, &Summa
     let evaluation = |id: &EpisodeId| id.entity.starts_with("evaluate.");
     let last = episodes.keys().filter(|id| evaluation(id)).map(|id| id.tick).max();
     let evaluated = episodes.iter().find(|(id, _)| evaluation(id) && Some(id.tick) == last);
-    let trained = || episodes.iter().filter(|(_, summary)| summary.ended).last();
+    let trained = || episodes.iter().rfind(|(_, summary)| summary.ended);
     evaluated.or_else(trained).or_else(|| episodes.iter().next()).ok_or_else(|| {
         Fault::pipeline("no such episode is recorded").advise(
             "`--list` tells which are; evaluations record their first episodes, `record.trajectories = { every = 10 }` records training",

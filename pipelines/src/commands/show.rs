@@ -48,6 +48,13 @@ struct Returns {
     last: f64,
 }
 
+/// The returns of one environment's training episodes.
+struct Curve {
+    /// Environment steps of one replica, and the mean over replicas of the means over the episodes of a tick.
+    means: Vec<(u64, f64)>,
+    replicas: Vec<Returns>,
+}
+
 struct Shown {
     dir: PathBuf,
     head: toml::Table,
@@ -55,8 +62,8 @@ struct Shown {
     tick: u64,
     ticks: u64,
     env_steps: u64,
-    /// Environment: (environment steps, mean over replicas), and the replicas.
-    curves: BTreeMap<String, (Vec<(u64, f64)>, Vec<Returns>)>,
+    /// By environment.
+    curves: BTreeMap<String, Curve>,
     evaluations: BTreeMap<String, BTreeMap<u32, records::Scores>>,
 }
 
@@ -77,7 +84,9 @@ impl Shown {
         let mut curves = BTreeMap::new();
         for ((entity, metric), points) in metric_curves(&run)? {
             if metric == RETURN && entity.starts_with("environment.") {
-                curves.insert(entity, (mean_over_replicas(&points), returns(&points)));
+                let means = mean_over_replicas(&points);
+                let replicas = returns(&points);
+                curves.insert(entity, Curve { means, replicas });
             }
         }
         Ok(Self {
@@ -121,9 +130,9 @@ impl Shown {
         };
         let steps = plot::number(self.env_steps as f64);
         let _ = writeln!(text, "tick {}{of}, {steps} environment steps per replica", self.tick);
-        for (entity, (curve, replicas)) in &self.curves {
-            let values: Vec<f64> = curve.iter().map(|(_, value)| *value).collect();
-            let ends = curve.first().zip(curve.last()).map(|(a, b)| (a.0 as f64, b.0 as f64));
+        for (entity, Curve { means, replicas }) in &self.curves {
+            let values: Vec<f64> = means.iter().map(|(_, value)| *value).collect();
+            let ends = means.first().zip(means.last()).map(|(a, b)| (a.0 as f64, b.0 as f64));
             let label = format!("\nreturn of {entity}, mean over replicas, by environment steps");
             let width = terminal::width().saturating_sub(12);
             if let Some(plot) = plot::curve(&values, ends.unwrap_or_default(), &label, width) {
@@ -169,12 +178,12 @@ impl Shown {
     }
 
     fn json(&self) -> Value {
-        let curves = self.curves.iter().map(|(entity, (curve, replicas))| {
+        let curves = self.curves.iter().map(|(entity, Curve { means, replicas })| {
             let replicas = replicas
                 .iter()
                 .map(|r| json!({ "replica": r.replica, "first": r.first, "best": r.best, "last": r.last }));
             let replicas: Vec<_> = replicas.collect();
-            (entity.clone(), json!({ "return": curve, "replicas": replicas }))
+            (entity.clone(), json!({ "return": means, "replicas": replicas }))
         });
         let evaluations = self.evaluations.iter().map(|(entity, replicas)| {
             let rows = replicas.iter().map(|(replica, s)| {

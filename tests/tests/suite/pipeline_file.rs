@@ -41,7 +41,9 @@ fn problems(text: &str) -> Vec<String> {
         .and_then(|pipeline| starling.world(&pipeline).map(|_| ()));
     let Err(problems) = built else { return Vec::new() };
     let text = problems.plain();
-    let lines = text.lines().filter(|line| !line.contains(" | ") && !line.trim_start().starts_with("help:"));
+    let lines = text
+        .lines()
+        .filter(|line| !line.contains(" | ") && !line.trim_start().starts_with("help:"));
     lines.map(str::to_owned).collect()
 }
 
@@ -59,30 +61,68 @@ fn pipeline_file_that_is_right_has_no_problems() {
 
 #[test]
 fn pipeline_file_problems_are_told_in_place() {
-    check("lanes = 4", "lanes = 0", &["cooks.toml:6:9: 0 is below the least allowed value, 1"]);
-    check("lanes = 4", "lane = 4", &[
-        "cooks.toml:4:14: `environment.kitchen` lacks the key `lanes`",
-        "cooks.toml:6:1: unknown key `lane`",
-    ]);
-    check("overcooked_v2 =", "overcooked =", &["cooks.toml:5:7: no rules is called `overcooked`"]);
-    check("learner.ppo", "learner.pop", &["cooks.toml:12:9: no learner is called `pop`"]);
-    check("{ dense = 8 }", "{ dens = 8 }", &["cooks.toml:11:57: no layer is called `dens`"]);
-    check("{ dense = 8 }", "{ dense = 0 }", &["cooks.toml:11:65: 0 is below the least allowed value, 1"]);
-    check("steps = 16", "steps = \"16\"", &["cooks.toml:12:25: expected an integer, found a string"]);
-    check("rate = 1e-3", "rate = [1e-3]", &[
-        "cooks.toml:13:27: a list with one value per replica needs 2 values, this one has 1",
-    ]);
-    check("rate = 1e-3", "rat = 1e-3", &[
-        "cooks.toml:13:11: `agent.chef.optimizer.adam` lacks the key `rate`",
-        "cooks.toml:13:20: unknown key `rat`",
-    ]);
+    check(
+        "lanes = 4",
+        "lanes = 0",
+        &["cooks.toml:6:9: 0 is below the least allowed value, 1"],
+    );
+    check(
+        "lanes = 4",
+        "lane = 4",
+        &[
+            "cooks.toml:4:14: `environment.kitchen` lacks the key `lanes`",
+            "cooks.toml:6:1: unknown key `lane`",
+        ],
+    );
+    check(
+        "overcooked_v2 =",
+        "overcooked =",
+        &["cooks.toml:5:7: no rules is called `overcooked`"],
+    );
+    check(
+        "learner.ppo",
+        "learner.pop",
+        &["cooks.toml:12:9: no learner is called `pop`"],
+    );
+    check(
+        "{ dense = 8 }",
+        "{ dens = 8 }",
+        &["cooks.toml:11:57: no layer is called `dens`"],
+    );
+    check(
+        "{ dense = 8 }",
+        "{ dense = 0 }",
+        &["cooks.toml:11:65: 0 is below the least allowed value, 1"],
+    );
+    check(
+        "steps = 16",
+        "steps = \"16\"",
+        &["cooks.toml:12:25: expected an integer, found a string"],
+    );
+    check(
+        "rate = 1e-3",
+        "rate = [1e-3]",
+        &["cooks.toml:13:27: a list with one value per replica needs 2 values, this one has 1"],
+    );
+    check(
+        "rate = 1e-3",
+        "rat = 1e-3",
+        &[
+            "cooks.toml:13:11: `agent.chef.optimizer.adam` lacks the key `rate`",
+            "cooks.toml:13:20: unknown key `rat`",
+        ],
+    );
 }
 
 #[test]
 fn pipeline_file_faults_of_builders_are_told_in_place() {
     for (old, new, place) in [
         ("\"chef\", \"chef\"", "\"chef\", \"chief\"", "cooks.toml:7:18: "),
-        ("environment = \"kitchen\"", "environment = \"kitchn\"", "cooks.toml:16:15: "),
+        (
+            "environment = \"kitchen\"",
+            "environment = \"kitchn\"",
+            "cooks.toml:16:15: ",
+        ),
         ("\"cramped_room\"", "\"cramped\"", "cooks.toml:5:34: "),
         ("{ env_steps = 10_000 }", "{}", "cooks.toml:2:"),
         ("minibatches = 2", "minibatches = 3", "cooks.toml:12:"),
@@ -95,21 +135,31 @@ fn pipeline_file_faults_of_builders_are_told_in_place() {
 
 #[test]
 fn pipeline_file_problems_are_told_all_at_once() {
-    let text = COOKS.replace("lanes = 4", "lanes = 0").replace("steps = 16", "stps = 16").replace("[evaluate", "[evalute");
-    assert_eq!(problems(&text), [
-        "cooks.toml:6:9: 0 is below the least allowed value, 1",
-        "cooks.toml:12:17: unknown key `stps`",
-        "cooks.toml:15:2: unknown table `evalute`",
-    ]);
+    let text = COOKS
+        .replace("lanes = 4", "lanes = 0")
+        .replace("steps = 16", "stps = 16")
+        .replace("[evaluate", "[evalute");
+    assert_eq!(
+        problems(&text),
+        [
+            "cooks.toml:6:9: 0 is below the least allowed value, 1",
+            "cooks.toml:12:17: unknown key `stps`",
+            "cooks.toml:15:2: unknown table `evalute`",
+        ]
+    );
 }
 
 #[test]
 fn pipeline_file_resolves_to_itself() {
     let starling = Starling::new();
-    let texts = starling::builtin::names().filter_map(starling::builtin::text).chain([COOKS]);
+    let texts = starling::builtin::names()
+        .filter_map(starling::builtin::text)
+        .chain([COOKS]);
     let mut compared = 0;
     for text in texts {
-        let pipeline = starling.load(&origin(text), &Overrides::default()).expect("a good file");
+        let pipeline = starling
+            .load(&origin(text), &Overrides::default())
+            .expect("a good file");
         let resolved = pipeline.text();
         let again = starling.load(&origin(&resolved), &Overrides::default());
         let again = again.unwrap_or_else(|problems| panic!("{resolved}\n{problems}"));
@@ -131,11 +181,18 @@ fn pipeline_file_keeps_the_text_of_a_kitchen_file() {
     write("cooks.toml", &COOKS.replace("layout = \"cramped_room\"", layout));
     let starling = Starling::new();
     let origin_file = Origin::Path(dir.path().join("cooks.toml"));
-    let pipeline = starling.load(&origin_file, &Overrides::default()).unwrap_or_else(|p| panic!("{p}"));
+    let pipeline = starling
+        .load(&origin_file, &Overrides::default())
+        .unwrap_or_else(|p| panic!("{p}"));
     let resolved = pipeline.text();
-    assert!(!resolved.contains("kitchen.txt") && resolved.contains("WWPWW\\n"), "{resolved}");
+    assert!(
+        !resolved.contains("kitchen.txt") && resolved.contains("WWPWW\\n"),
+        "{resolved}"
+    );
     drop(dir);
-    let again = starling.load(&origin(&resolved), &Overrides::default()).unwrap_or_else(|p| panic!("{p}"));
+    let again = starling
+        .load(&origin(&resolved), &Overrides::default())
+        .unwrap_or_else(|p| panic!("{p}"));
     assert_eq!(again.text(), resolved);
 }
 
@@ -143,9 +200,12 @@ fn pipeline_file_keeps_the_text_of_a_kitchen_file() {
 fn pipeline_file_memory_is_estimated_before_the_first_tick() {
     let starling = Starling::new();
     let text = COOKS.replace("lanes = 4", "lanes = 16_000_000");
-    let pipeline = starling.load(&origin(&text), &Overrides::default()).expect("a good file");
+    let pipeline = starling
+        .load(&origin(&text), &Overrides::default())
+        .expect("a good file");
     let app = starling.world(&pipeline).unwrap_or_else(|p| panic!("{p}"));
-    let refused = starling::engine::check_memory(&app, Some(1 << 30)).expect_err("16 million kitchens do not fit into 1 GiB");
+    let refused =
+        starling::engine::check_memory(&app, Some(1 << 30)).expect_err("16 million kitchens do not fit into 1 GiB");
     assert!(refused.plain().contains("needs about"), "{refused}");
 }
 
@@ -153,7 +213,9 @@ fn pipeline_file_memory_is_estimated_before_the_first_tick() {
 #[test]
 fn pipeline_file_every_component_declares_its_persistence() {
     let starling = Starling::new();
-    let pipeline = starling.load(&origin(COOKS), &Overrides::default()).expect("a good file");
+    let pipeline = starling
+        .load(&origin(COOKS), &Overrides::default())
+        .expect("a good file");
     let app = starling.world(&pipeline).unwrap_or_else(|p| panic!("{p}"));
     let world: &World = app.world();
     let table = world.resource::<PersistenceTable>();
@@ -164,7 +226,10 @@ fn pipeline_file_every_component_declares_its_persistence() {
             continue;
         }
         let class = component.type_id().and_then(|id| table.class_of(id));
-        assert!(class.is_some(), "`{name}` does not say whether it is saved, derived or external");
+        assert!(
+            class.is_some(),
+            "`{name}` does not say whether it is saved, derived or external"
+        );
         ours += 1;
     }
     assert!(ours > 20, "only {ours} components were looked at");
@@ -179,7 +244,11 @@ fn check_current(path: PathBuf, now: &str, command: &str) {
 #[test]
 fn pipeline_file_schema_is_current() {
     let path = repository().join("pipelines/schema.json");
-    check_current(path, &Starling::new().schema(), "starling schema > pipelines/schema.json");
+    check_current(
+        path,
+        &Starling::new().schema(),
+        "starling schema > pipelines/schema.json",
+    );
 }
 
 #[test]
@@ -219,5 +288,8 @@ proptest::proptest! {
 
 /// `PROPTEST_CASES` makes it longer.
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(400)
+    std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(400)
 }
