@@ -101,30 +101,51 @@ fn resize(buffers: &mut Vec<Vec<f32>>, lengths: impl Iterator<Item = usize>) {
 
 impl Network {
     /// Puts rows into the pass: for every row its observations (a buffer of some rollout) and where it starts in them.
-    pub fn gather<'a>(&self, pass: &mut Pass, rows: impl Iterator<Item = (Observations<'a>, usize)>) {
+    pub fn gather<'a>(&self, pass: &mut Pass, rows: impl Iterator<Item = (Observations<'a>, usize)> + Clone) {
         let n = self.inputs();
         let element = self.element();
-        pass.rows = 0;
-        pass.inputs = n;
+        (pass.rows, pass.inputs) = (0, n);
         pass.dense.clear();
         pass.ends.clear();
         pass.indices.clear();
         pass.numbers.clear();
+        // The choice depends on the shard's rows only.
+        let skips = self.plan.as_ref().is_some_and(|plan| plan.trains && plan.sparse);
+        let sparse = element != ElementKind::F32 && skips && {
+            let (mut count, mut all) = (0, 0);
+            for (observations, start) in rows.clone() {
+                let Observations::Bytes(bytes) = observations else {
+                    continue;
+                };
+                count += wide(
+                    #[inline(always)]
+                    || {
+                        bytes[start..start + n]
+                            .iter()
+                            .map(|&b| usize::from(b != 0))
+                            .sum::<usize>()
+                    },
+                );
+                all += n;
+            }
+            count * SPARSE < all
+        };
         for (observations, start) in rows {
             pass.rows += 1;
             match observations {
                 Observations::Floats(floats) => pass.dense.extend_from_slice(&floats[start..start + n]),
-                Observations::Bytes(bytes) => {
+                Observations::Bytes(bytes) if sparse => {
                     gather_bytes(&bytes[start..start + n], element, &mut pass.indices, &mut pass.numbers);
                     pass.ends.push(pass.numbers.len());
                 }
+                Observations::Bytes(bytes) => wide(
+                    #[inline(always)]
+                    || {
+                        pass.dense
+                            .extend(bytes[start..start + n].iter().map(|&b| byte(element, b)))
+                    },
+                ),
             }
-        }
-        // The choice depends on the shard's rows only.
-        let mostly_zero = pass.numbers.len() * SPARSE < pass.rows * n;
-        let skips = self.plan.as_ref().is_some_and(|plan| plan.trains && plan.sparse);
-        if element != ElementKind::F32 && !(mostly_zero && skips) {
-            pass.densify();
         }
     }
 

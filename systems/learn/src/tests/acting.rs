@@ -12,9 +12,9 @@ const CONV: &str = r#"{"layers": [{"conv": [8, 3]}, {"conv": {"features": 4, "ke
 const DENSE: &str =
     r#"{"activation": "tanh", "heads": {"actor": [{"dense": 64}, {"dense": 64}], "critic": [{"dense": 20}]}}"#;
 
-type Answers = (ActionBuffer, Vec<f32>, Vec<f32>);
+pub(super) type Answers = (ActionBuffer, Vec<f32>, Vec<f32>);
 
-fn act(
+pub(super) fn act(
     network: &Network,
     parameters: &[f32],
     buffer: &ObservationBuffer,

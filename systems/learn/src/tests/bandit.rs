@@ -40,6 +40,7 @@ impl Bandit {
         steps: usize,
         minibatches: usize,
         reset: Reset,
+        diagnostics: bool,
     ) -> Self {
         let network = Arc::new(network(policy, &seat(shape, ElementKind::F32, moves(4))));
         let adam = Adam::new(AdamSettings {
@@ -56,7 +57,7 @@ impl Bandit {
             ..PpoSettings::default()
         };
         Self {
-            ppo: Ppo::new(settings, network.clone(), Arc::new(adam), true),
+            ppo: Ppo::new(settings, network.clone(), Arc::new(adam), diagnostics),
             network,
             lanes,
             steps,
@@ -158,7 +159,7 @@ pub(super) const MLP: &str =
 const CONV: &str = r#"{"layers": [{"conv": [4, 1]}, "flatten"], "heads": {"actor": [{"dense": 32}], "critic": []}}"#;
 
 fn improves(policy: &str, shape: &[usize], reset: Reset, updates: u64) {
-    let bandit = Bandit::new(policy, shape, 16, 16, 4, reset);
+    let bandit = Bandit::new(policy, shape, 16, 16, 4, reset, false);
     let mut trainee = bandit.trainee(1);
     let first = bandit.update(&mut trainee, 0, 0).0;
     let last = (1..updates)
@@ -183,7 +184,7 @@ fn threads_and_neighbours_change_no_bit() {
     for (policy, shape) in [(MLP, &[4][..]), (CONV, &[2, 2, 1])] {
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let bandit = Bandit::new(policy, shape, 32, 64, 2, Reset::Count);
+            let bandit = Bandit::new(policy, shape, 32, 64, 2, Reset::Count, true);
             let mut trainee = bandit.trainee(1);
             let report = pool.install(|| (0..2).map(|u| bandit.update(&mut trainee, 3, u).1).last());
             (trainee, report)
@@ -192,7 +193,7 @@ fn threads_and_neighbours_change_no_bit() {
         assert_eq!(one, run(2));
         assert_eq!(one, run(4));
         // The same learner object, used by another replica in between, leaves no trace.
-        let bandit = Bandit::new(policy, shape, 32, 64, 2, Reset::Count);
+        let bandit = Bandit::new(policy, shape, 32, 64, 2, Reset::Count, true);
         let (mut trainee, mut other) = (bandit.trainee(1), bandit.trainee(2));
         bandit.update(&mut other, 0, 0);
         bandit.update(&mut trainee, 3, 0);

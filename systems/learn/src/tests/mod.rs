@@ -3,6 +3,7 @@
 mod acting;
 mod bandit;
 mod equality;
+mod plugin;
 mod speed;
 
 use crate::network::Network;

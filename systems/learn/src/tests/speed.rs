@@ -33,14 +33,33 @@ fn speed() {
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     one.install(|| {
         let policy = r#"{"activation": "tanh", "heads": {"actor": [{"dense": 64}, {"dense": 64}], "critic": [{"dense": 64}, {"dense": 64}]}}"#;
-        let bandit = Bandit::new(policy, &[4], 4, 128, 4, Reset::None);
+        let bandit = Bandit::new(policy, &[4], 4, 128, 4, Reset::None, false);
         let mut trainee = bandit.trainee(0);
         let mut update = 0;
         let ms = best_ms(|| {
-            bandit.update(&mut trainee, 0, update);
-            update += 1;
-        });
+            // Several, since the scheduler counts in milliseconds.
+            for _ in 0..40 {
+                bandit.update(&mut trainee, 0, update);
+                update += 1;
+            }
+        }) / 40.0;
         println!("PPO 4 x 128 steps, 2 x 64 tanh twice, acting included: {ms:.2} ms per update, {:.0} steps/s", 512.0 / ms * 1e3);
+
+        let (small, values) = (&bandit.network, &trainee.parameters);
+        let buffer = observations(small, 128, 0);
+        let view = buffer.slice(0..buffer.len());
+        let mut pass = Pass::new();
+        small.gather(&mut pass, (0..128).map(|row| (view, row * 4)));
+        let forward = best_ms(|| for _ in 0..2000 {
+            small.forward(values, &mut pass).unwrap();
+        }) / 2.0;
+        let backward = best_ms(|| for _ in 0..2000 {
+            small.backward(values, &mut pass).unwrap();
+        }) / 2.0;
+        let act = best_ms(|| for _ in 0..500 {
+            super::acting::act(small, values, &buffer, None, 4);
+        }) / 0.5;
+        println!("128 rows: forward {forward:.1} us, backward {backward:.1} us, acting by 4 {act:.1} us");
 
         for (element, seed) in [(ElementKind::F32, 0), (ElementKind::U8, 0), (ElementKind::U8, 1)] {
             let policy = r#"{"activation": "tanh", "layers": [{"dense": 64}, {"dense": 64}]}"#;
@@ -54,7 +73,7 @@ fn speed() {
             let (mut local_steps, mut steps) = (0, 0);
             let mut passes: Vec<Pass> = (0..8).map(|_| Pass::new()).collect();
             let mut total = vec![0.0; n];
-            let ms = best_ms(|| {
+            let ms = best_ms(|| for _ in 0..5 {
                 total.fill(0.0);
                 for (shard, pass) in passes.iter_mut().enumerate() {
                     let rows = shard * 512..(shard + 1) * 512;
@@ -68,7 +87,7 @@ fn speed() {
                 }
                 let mut state = ReplicaState { parameters: &mut parameters, first: &mut first, second: &mut second, local_steps: &mut local_steps, steps: &mut steps };
                 adam.step(&mut state, &total, 1e-4, &mut change).unwrap();
-            });
+            }) / 5.0;
             println!("MLP 750-64-64-(6+1), batch 4096, {element:?} (seed {seed}), gather + forward + backward + Adam: {ms:.2} ms (gradient {:.3})", norm(&total));
         }
     });
