@@ -220,7 +220,7 @@ fn pipeline_file_every_component_declares_its_persistence() {
     let world: &World = app.world();
     let table = world.resource::<PersistenceTable>();
     let mut ours = 0;
-    for component in world.components().iter_registered() {
+    for (_, component) in world.components().iter_registered() {
         let name = component.name().to_string();
         if name.starts_with("bevy_") || name.contains("::bevy_") {
             continue;
