@@ -103,23 +103,26 @@ impl Network {
                 self.layout.len()
             )));
         }
-        SCRATCH.with_borrow_mut(|scratch| {
-            wide(
-                #[inline(always)]
-                || {
-                    for row in 0..rows {
-                        self.read(input.observations, width, row, scratch);
-                        let value = self.evaluate(parameters, scratch)?;
-                        if !(value.is_finite() && scratch.policy.iter().all(|x| x.is_finite())) {
-                            return Err(Fault::run("the network's output is not a finite number")
-                                .advise("the parameters have grown out of range: a smaller learning rate helps"));
-                        }
-                        f(row, &scratch.policy, &mut scratch.log_probs, value);
+        // Taken out while in use: a layer that runs on a thread pool may let this thread begin another batch meanwhile, which then works in
+        // fresh buffers.
+        let mut scratch = SCRATCH.take();
+        let result = wide(
+            #[inline(always)]
+            || {
+                for row in 0..rows {
+                    self.read(input.observations, width, row, &mut scratch);
+                    let value = self.evaluate(parameters, &mut scratch)?;
+                    if !(value.is_finite() && scratch.policy.iter().all(|x| x.is_finite())) {
+                        return Err(Fault::run("the network's output is not a finite number")
+                            .advise("the parameters have grown out of range: a smaller learning rate helps"));
                     }
-                    Ok(())
-                },
-            )
-        })
+                    f(row, &scratch.policy, &mut scratch.log_probs, value);
+                }
+                Ok(())
+            },
+        );
+        SCRATCH.set(scratch);
+        result
     }
 }
 

@@ -1,11 +1,16 @@
 //! Acting: the same bits however rows are grouped, and the same numbers as the graph.
 
 use super::equality::observations;
-use super::{moves, network, parameters, seat, vector};
+use super::{moves, network, parameters, registry, seat, vector};
 use crate::network::Network;
+use crate::network::layer::{Layer, LayerSlot, TensorSpec};
 use crate::network::pass::Pass;
+use candle_core::Tensor;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use starling_components::act::{Act, ActInput, ActOutput};
 use starling_components::random::Key;
+use starling_components::registry::KindSettings;
 use starling_components::spaces::{ActionBuffer, ElementKind, ObservationBuffer};
 
 const CONV: &str = r#"{"layers": [{"conv": [8, 3]}, {"conv": {"features": 4, "kernel": 2, "activation": "tanh"}}, "flatten", {"dense": 24}, "layer_norm"]}"#;
@@ -55,14 +60,17 @@ pub(super) fn act(
 
 fn check(policy: &str, shape: &[usize], element: ElementKind, boxes: bool) {
     let action = if boxes { vector(3) } else { moves(6) };
-    let network = network(policy, &seat(shape, element, action));
-    let parameters = parameters(&network, 4);
-    let buffer = observations(&network, 37, 2);
-    let whole = act(&network, &parameters, &buffer, None, 37);
+    check_network(policy, &network(policy, &seat(shape, element, action)));
+}
+
+fn check_network(policy: &str, network: &Network) {
+    let parameters = parameters(network, 4);
+    let buffer = observations(network, 37, 2);
+    let whole = act(network, &parameters, &buffer, None, 37);
     for split in [1, 2, 5, 16] {
         assert_eq!(
             whole,
-            act(&network, &parameters, &buffer, None, split),
+            act(network, &parameters, &buffer, None, split),
             "{policy} split by {split}"
         );
     }
@@ -106,4 +114,37 @@ fn illegal_moves_are_never_taken() {
         assert!(!any || mask[action as usize] == 1, "row {row}");
         assert!(log_prob.is_finite() && log_prob <= 0.0);
     }
+}
+
+/// A layer from outside the crate, known to the graph only.
+struct Twice(Vec<usize>);
+
+impl Layer for Twice {
+    fn output(&self) -> Vec<usize> {
+        self.0.clone()
+    }
+    fn tensors(&self) -> Vec<TensorSpec> {
+        Vec::new()
+    }
+    fn graph(&self, _: &[Tensor], x: &Tensor) -> candle_core::Result<Tensor> {
+        x * 2.0
+    }
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct TwiceSettings {}
+
+impl KindSettings for TwiceSettings {
+    const NAME: &'static str = "twice";
+}
+
+#[test]
+fn a_layer_without_a_kernel_acts_by_the_graph() {
+    let mut registry = registry();
+    registry.kind::<LayerSlot, TwiceSettings>(|_, context| Ok(Box::new(Twice(context.input.to_vec()))));
+    let policy = r#"{"layers": [{"dense": 8}, "twice"], "heads": {"actor": [{"dense": 8}]}}"#;
+    let spec = serde_json::from_str(policy).unwrap();
+    let network = Network::describe(&spec, &seat(&[4], ElementKind::F32, moves(3)), &registry).unwrap();
+    assert!(!network.fused());
+    check_network(policy, &network);
 }
