@@ -128,6 +128,11 @@ impl<'a> Resolver<'a> {
             Ok(settings) => {
                 choice.settings = settings;
                 self.choices(&mut choice.settings, schema);
+                // Once more, so that what was filled in stands in the order of the settings' type: the text of a resolved file must be
+                // the text of the same file resolved again.
+                if let Ok(settings) = (info.resolve)(&choice.settings) {
+                    choice.settings = settings;
+                }
                 *value = serde_json::to_value(&choice).unwrap_or_else(|_| value.take());
             }
             Err(error) => self.tell(error),

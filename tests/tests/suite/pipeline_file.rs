@@ -87,12 +87,12 @@ fn pipeline_file_problems_are_told_in_place() {
     check(
         "{ dense = 8 }",
         "{ dens = 8 }",
-        &["cooks.toml:11:57: no layer is called `dens`"],
+        &["cooks.toml:11:55: no layer is called `dens`"],
     );
     check(
         "{ dense = 8 }",
         "{ dense = 0 }",
-        &["cooks.toml:11:65: 0 is below the least allowed value, 1"],
+        &["cooks.toml:11:63: 0 is below the least allowed value, 1"],
     );
     check(
         "steps = 16",
@@ -199,7 +199,9 @@ fn pipeline_file_keeps_the_text_of_a_kitchen_file() {
 #[test]
 fn pipeline_file_memory_is_estimated_before_the_first_tick() {
     let starling = Starling::new();
-    let text = COOKS.replace("lanes = 4", "lanes = 16_000_000");
+    let text = COOKS
+        .replace("lanes = 4", "lanes = 16_000_000")
+        .replace("env_steps = 10_000", "ticks = 1");
     let pipeline = starling
         .load(&origin(&text), &Overrides::default())
         .expect("a good file");
