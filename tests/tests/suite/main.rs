@@ -1,7 +1,10 @@
 //! Every test that needs more than one crate, in one binary: one module per subject.
 
 mod cart_pole;
+mod exactness;
+mod faults;
 mod learning;
 mod overcooked_v2;
-mod record;
 mod pipeline_file;
+mod record;
+mod rows;
