@@ -46,13 +46,14 @@ pub(crate) fn run(context: Context, args: VerifyArgs) -> Result<Exit, Problems> 
         .iter()
         .map(|(table, rows)| format!("{rows} of {table}"))
         .collect();
+    let rows = if rows.is_empty() {
+        "none".to_owned()
+    } else {
+        rows.join(", ")
+    };
     let mut text = format!(
         "{} commits, {} parts ({} bytes), {} checkpoints are right\nrows: {}\n",
-        report.commits,
-        report.parts,
-        report.bytes,
-        report.checkpoints,
-        rows.join(", ")
+        report.commits, report.parts, report.bytes, report.checkpoints, rows
     );
     if let Some(latest) = &report.latest {
         text.push_str(&format!(

@@ -11,6 +11,9 @@ mod ticks;
 mod timing;
 mod world;
 
+#[cfg(test)]
+mod tests;
+
 pub use memory::{limit_of, parse_bytes};
 pub use progress::{Progress, Snapshot};
 pub use signals::Signals;
