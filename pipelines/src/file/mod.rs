@@ -11,6 +11,7 @@ pub mod tree;
 mod check;
 mod read;
 mod resolve;
+mod shape;
 mod write;
 
 use crate::problem::{Problem, Problems};
