@@ -76,6 +76,26 @@ pub const SLOT_KEY: &str = "x-slot";
 /// pipeline says the text, so that it stands alone and a run does not change with the file.
 pub const INLINE_KEY: &str = "x-inline";
 
+/// The key under which a schema marks a string that names an entity: the value is the entity's table. A checker can then tell a name that no
+/// such table has, together with every other problem of the file.
+pub const ENTITY_KEY: &str = "x-entity";
+
+/// The schema of a string that names an entity of `table`; for `#[schemars(schema_with = ...)]`.
+pub fn entity_schema(table: &'static str) -> Schema {
+    let mut schema = Schema::default();
+    schema.insert("type".to_owned(), Value::String("string".to_owned()));
+    schema.insert(ENTITY_KEY.to_owned(), Value::String(table.to_owned()));
+    schema
+}
+
+/// The schema of a list of names of entities of `table`.
+pub fn entities_schema(table: &'static str) -> Schema {
+    let mut schema = Schema::default();
+    schema.insert("type".to_owned(), Value::String("array".to_owned()));
+    schema.insert("items".to_owned(), entity_schema(table).to_value());
+    schema
+}
+
 /// The schema of a [`Choice`] of the slot called `slot`; for `#[schemars(schema_with = ...)]`.
 pub fn choice_schema(slot: &'static str) -> Schema {
     let mut schema = Schema::default();

@@ -78,6 +78,12 @@ impl std::fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 impl Problems {
+    /// Puts the problems in the order of the file.
+    pub fn sort(&mut self) {
+        self.list
+            .sort_by_key(|p| p.place.as_ref().map(|p| (p.source, p.span.start)));
+    }
+
     /// Everything, for a person at this terminal or for a log.
     pub fn render(&self) -> String {
         if terminal::stderr_is_terminal() {

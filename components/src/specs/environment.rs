@@ -1,6 +1,6 @@
 //! `[environment.x]`.
 
-use crate::registry::{Choice, choice_schema};
+use crate::registry::{Choice, choice_schema, entities_schema};
 use bevy_ecs::prelude::*;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -16,10 +16,14 @@ pub struct EnvironmentSpec {
     #[schemars(range(min = 1, max = 16_777_216))]
     pub lanes: u32,
     /// The agent in each seat, by name.
-    #[schemars(length(min = 1))]
+    #[schemars(schema_with = "agents", length(min = 1))]
     pub seats: Vec<String>,
 }
 
 fn rules(_: &mut SchemaGenerator) -> Schema {
     choice_schema("rules")
+}
+
+fn agents(_: &mut SchemaGenerator) -> Schema {
+    entities_schema("agent")
 }

@@ -1,5 +1,6 @@
 //! `[evaluate.x]`.
 
+use crate::registry::{entities_schema, entity_schema};
 use bevy_ecs::prelude::*;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -9,9 +10,11 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct EvaluateSpec {
     /// The environment whose rules are played, by name; training lanes are not touched.
+    #[schemars(schema_with = "environment")]
     pub environment: String,
     /// The agent in each seat, by name; the environment's own seats if empty.
     #[serde(default)]
+    #[schemars(schema_with = "agents")]
     pub agents: Vec<String>,
     /// Which replicas meet.
     #[serde(default)]
@@ -29,6 +32,14 @@ pub struct EvaluateSpec {
     /// Record the steps of the first so many episodes of each replica, to be looked at with `starling replay`.
     #[serde(default = "one")]
     pub trajectories: u32,
+}
+
+fn environment(_: &mut SchemaGenerator) -> Schema {
+    entity_schema("environment")
+}
+
+fn agents(_: &mut SchemaGenerator) -> Schema {
+    entities_schema("agent")
 }
 
 fn one() -> u32 {

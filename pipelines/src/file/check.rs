@@ -10,24 +10,35 @@ use super::suggest;
 use super::tree::{Data, Entry, Node};
 use crate::problem::Problem;
 use serde_json::Value;
+use starling_components::registry::ENTITY_KEY;
+use std::collections::BTreeMap;
+
+/// The keys of every table of a file, by table.
+pub(super) type Entities = BTreeMap<String, Vec<String>>;
 
 /// The state of one walk.
 #[derive(Debug)]
 pub(super) struct Checker<'a> {
     schemas: &'a Schemas,
+    /// The keys of every table of the file, sound or not.
+    entities: &'a Entities,
     /// Keys from the root to what is being checked.
     path: Vec<String>,
     /// What was found.
     pub(super) problems: Vec<Problem>,
+    /// Names that no entity has: problems of the file, not of the table that says them.
+    pub(super) strangers: Vec<Problem>,
 }
 
 impl<'a> Checker<'a> {
     /// A walk that starts at the keys `path`.
-    pub(super) fn new(schemas: &'a Schemas, path: &[&str]) -> Self {
+    pub(super) fn new(schemas: &'a Schemas, entities: &'a Entities, path: &[&str]) -> Self {
         Self {
             schemas,
+            entities,
             path: path.iter().map(|&p| p.to_owned()).collect(),
             problems: Vec::new(),
+            strangers: Vec::new(),
         }
     }
 
@@ -52,6 +63,9 @@ impl<'a> Checker<'a> {
             return self.problem(&node.place, message);
         }
         self.names(node, &listed(schema));
+        if let Some(table) = schema.get(ENTITY_KEY).and_then(Value::as_str) {
+            self.entity(node, table);
+        }
         match &mut node.data {
             Data::Leaf(Value::Number(number)) => {
                 let problem = range_problem(number, schema);
@@ -251,25 +265,28 @@ impl<'a> Checker<'a> {
             return self.names(node, &names);
         }
         // Several shapes fit: the one with the fewest problems is the one that was meant.
-        let mut best: Option<(Node, Vec<Problem>)> = None;
+        let mut best: Option<(Node, Checker<'_>)> = None;
         for branch in fitting {
             let mut scratch = Checker {
                 schemas: self.schemas,
+                entities: self.entities,
                 path: self.path.clone(),
                 problems: Vec::new(),
+                strangers: Vec::new(),
             };
             let mut copy = node.clone();
             scratch.value(&mut copy, branch, at);
             if best
                 .as_ref()
-                .is_none_or(|(_, problems)| scratch.problems.len() < problems.len())
+                .is_none_or(|(_, best)| scratch.problems.len() < best.problems.len())
             {
-                best = Some((copy, scratch.problems));
+                best = Some((copy, scratch));
             }
         }
-        if let Some((checked, problems)) = best {
+        if let Some((checked, best)) = best {
             *node = checked;
-            self.problems.extend(problems);
+            self.problems.extend(best.problems);
+            self.strangers.extend(best.strangers);
         }
     }
 
@@ -283,6 +300,22 @@ impl<'a> Checker<'a> {
             let problem = Problem::at(&node.place, format!("`{text}` is no `{key}`"));
             self.problems
                 .push(problem.advise(suggest::advice(text, names.iter().copied())));
+        }
+    }
+
+    /// A string must name an entity of `table`.
+    fn entity(&mut self, node: &Node, table: &str) {
+        let names = self.entities.get(table).map_or(&[][..], Vec::as_slice);
+        if let Data::Leaf(Value::String(name)) = &node.data
+            && !names.contains(name)
+        {
+            let problem = Problem::at(&node.place, format!("no {table} is called `{name}`"));
+            let advice = if names.is_empty() {
+                format!("add a table [{table}.{name}]")
+            } else {
+                suggest::advice(name, names.iter().map(String::as_str))
+            };
+            self.strangers.push(problem.advise(advice));
         }
     }
 

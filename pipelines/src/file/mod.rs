@@ -15,7 +15,7 @@ mod shape;
 mod write;
 
 use crate::problem::{Problem, Problems};
-use check::Checker;
+use check::{Checker, Entities};
 use layers::{Origin, Overrides};
 use read::Findings;
 use resolve::Resolver;
@@ -70,20 +70,28 @@ pub struct Pipeline {
     sources: Sources,
 }
 
+/// A file with problems.
+#[derive(Debug)]
+pub struct Refused {
+    /// All problems that the file alone shows, each in its place.
+    pub problems: Problems,
+    /// The tables without problems, from which builders may find more; none where the file could not be read at all.
+    pub sound: Option<Box<Pipeline>>,
+}
+
 /// Reads a pipeline.
 ///
 /// # Errors
 /// All problems found, each in its place.
-pub fn load(origin: &Origin, overrides: &Overrides, registry: &Registry) -> Result<Pipeline, Problems> {
+pub fn load(origin: &Origin, overrides: &Overrides, registry: &Registry) -> Result<Pipeline, Refused> {
     let mut sources = Sources::default();
     let mut findings = Findings::default();
     let tree = layers::merged(origin, overrides, &mut sources, &mut findings);
     let Findings { problems, broken } = findings;
     if broken {
-        return Err(Problems {
-            sources,
-            list: problems,
-        });
+        let list = problems;
+        let problems = Problems { sources, list };
+        return Err(Refused { problems, sound: None });
     }
     let schemas = Schemas::of(registry);
     let mut loader = Loader {
@@ -92,31 +100,46 @@ pub fn load(origin: &Origin, overrides: &Overrides, registry: &Registry) -> Resu
         problems,
         folder: origin.folder(),
         instances: Vec::new(),
+        entities: entities(&tree),
         tree,
     };
     let head = loader.run();
     let Loader {
-        mut problems,
+        problems,
         mut instances,
         tree,
         ..
     } = loader;
-    let Some(head) = head.filter(|_| problems.is_empty()) else {
-        let order = |p: &Problem| p.place.as_ref().map(|p| (p.source, p.span.start));
-        problems.sort_by_key(order);
-        return Err(Problems {
-            sources,
-            list: problems,
-        });
-    };
     instances.sort_by(|a, b| (&a.table, &a.key).cmp(&(&b.table, &b.key)));
-    Ok(Pipeline {
-        head,
+    let fine = head.is_some() && problems.is_empty();
+    let pipeline = Pipeline {
+        head: head.unwrap_or_default(),
         instances,
         folder: origin.folder(),
         tree,
+        sources: sources.clone(),
+    };
+    if fine {
+        return Ok(pipeline);
+    }
+    let mut problems = Problems {
         sources,
+        list: problems,
+    };
+    problems.sort();
+    Err(Refused {
+        problems,
+        sound: Some(Box::new(pipeline)),
     })
+}
+
+/// The keys of every table of the file, sound or not.
+fn entities(tree: &Node) -> Entities {
+    let keys = |table: &Entry| table.node.entries().iter().map(|e| e.key.clone()).collect();
+    tree.entries()
+        .iter()
+        .map(|table| (table.key.clone(), keys(table)))
+        .collect()
 }
 
 impl Pipeline {
@@ -155,6 +178,7 @@ struct Loader<'a> {
     folder: Option<PathBuf>,
     problems: Vec<Problem>,
     instances: Vec<Instance>,
+    entities: Entities,
     tree: Node,
 }
 
@@ -174,7 +198,7 @@ impl Loader<'_> {
         }
         self.tree.data = Data::Table(entries);
         self.defaults_of_single_tables();
-        let mut checker = Checker::new(self.schemas, &[]);
+        let mut checker = Checker::new(self.schemas, &self.entities, &[]);
         checker.value(&mut head, &self.schemas.head, &top);
         let fine = checker.problems.is_empty();
         self.problems.append(&mut checker.problems);
@@ -270,10 +294,11 @@ impl Loader<'_> {
         let Some(schema) = schemas.tables.get(table).map(|t| &t.schema) else {
             return;
         };
-        let mut checker = Checker::new(schemas, &path);
+        let mut checker = Checker::new(schemas, &self.entities, &path);
         checker.value(node, schema, at);
         let fine = checker.problems.is_empty();
         self.problems.append(&mut checker.problems);
+        self.problems.append(&mut checker.strangers);
         if !fine || node.unread() {
             return;
         }

@@ -54,6 +54,27 @@ fn check(old: &str, new: &str, expected: &[&str]) {
     assert_eq!(problems(&text), expected, "\n{text}");
 }
 
+/// A wrong value in one table, a name that no table has, and a kitchen that only the rules know to be wrong: one answer.
+#[test]
+fn pipeline_file_problems_of_the_schema_of_names_and_of_rules_come_together() {
+    let text = COOKS
+        .replacen("layout = \"cramped_room\"", "layout = \"cramped_rom\"", 1)
+        .replacen("seats = [\"chef\"", "seats = [\"chief\"", 1)
+        .replacen("{ dense = 8 }", "{ dens = 8 }", 1)
+        .replacen("environment = \"kitchen\"", "environment = \"kitchens\"", 1);
+    let found = problems(&text);
+    let expected = [
+        "no kitchen is called `cramped_rom`",
+        "no agent is called `chief`",
+        "no layer is called `dens`",
+        "no environment is called `kitchens`",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (problem, message) in found.iter().zip(expected) {
+        assert!(problem.ends_with(message), "{problem}, expected {message}");
+    }
+}
+
 #[test]
 fn pipeline_file_that_is_right_has_no_problems() {
     assert_eq!(problems(COOKS), Vec::<String>::new());

@@ -34,12 +34,12 @@ fn texts(batch: &RecordBatch) -> Vec<String> {
 }
 
 /// All committed rows of a table.
-pub fn table(run: &Path, table: &str) -> Vec<String> {
+pub(crate) fn table(run: &Path, table: &str) -> Vec<String> {
     batches(run, table).iter().flat_map(texts).collect()
 }
 
 /// The committed rows of one replica.
-pub fn of_replica(run: &Path, table: &str, replica: u32) -> Vec<String> {
+pub(crate) fn of_replica(run: &Path, table: &str, replica: u32) -> Vec<String> {
     let mut found = Vec::new();
     for batch in batches(run, table) {
         let column = batch.column_by_name("replica").expect("the table has replicas");
@@ -56,7 +56,7 @@ pub fn of_replica(run: &Path, table: &str, replica: u32) -> Vec<String> {
 }
 
 /// The saved tensors that have a replica axis, cut to the replica at `index`, as bits.
-pub fn tensors_of_replica(run: &Path, index: usize) -> Vec<(String, Vec<u64>)> {
+pub(crate) fn tensors_of_replica(run: &Path, index: usize) -> Vec<(String, Vec<u64>)> {
     let run = open(run);
     let commit = run.latest_commit().expect("a commit");
     let snapshot = starling_record::checkpoint::read(&run, commit).unwrap_or_else(|fault| panic!("{fault}"));
