@@ -37,7 +37,7 @@ enum What {
         #[arg(long, default_value = "overcooked_v2/ippo_mlp")]
         pipeline: String,
         /// Ticks per round
-        #[arg(long, default_value_t = 30)]
+        #[arg(long, default_value_t = 8)]
         ticks: u64,
         /// Rounds of all three, taken in turn
         #[arg(long, default_value_t = 5)]

@@ -3,7 +3,7 @@
 The settings are PureJaxRL's defaults (4 environments x 128 steps, 976 updates), the environment is gymnax's, everything runs inside one
 `jax.jit` and the seeds run side by side under `vmap`. The networks, GAE, the loss, gradient clipping and Adam are written out by hand.
 
-    XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1" python ppo_cartpole.py --seeds 64 --json
+    XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1" python ppo_cart_pole.py --seeds 64 --json
 
 An update's score comes in two kinds, both from each environment's last finished episode, its return carried forward:
   end     the mean over the environments after the last step of the rollout
