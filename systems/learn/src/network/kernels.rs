@@ -1,6 +1,5 @@
 //! The loops under the layers. Bits of a row never depend on other rows: [`dense_row`] and [`conv_row`] add products in input order.
 
-use gemm::Parallelism;
 use starling_components::layers::Activation;
 use starling_components::maths;
 
@@ -212,68 +211,5 @@ pub fn layer_norm_backward(
             let place = &mut dx[row * axis + i];
             *place = if add { *place + slope } else { slope };
         }
-    }
-}
-
-/// A matrix as a slice with strides: element (i, j) is `data[i * row + j * column]`.
-#[derive(Debug, Clone, Copy)]
-pub struct Matrix<'a> {
-    data: &'a [f32],
-    row: usize,
-    column: usize,
-}
-
-impl<'a> Matrix<'a> {
-    /// Row-major with `columns` columns.
-    pub fn rows_of(data: &'a [f32], columns: usize) -> Self {
-        Self {
-            data,
-            row: columns,
-            column: 1,
-        }
-    }
-    /// The transpose of a row-major matrix with `columns` columns.
-    pub fn transposed(data: &'a [f32], columns: usize) -> Self {
-        Self {
-            data,
-            row: 1,
-            column: columns,
-        }
-    }
-    fn holds(&self, rows: usize, columns: usize) -> bool {
-        rows == 0 || columns == 0 || (rows - 1) * self.row + (columns - 1) * self.column < self.data.len()
-    }
-}
-
-/// `out = a b`, or `out += a b` if `add`; `a` is `[m, k]`, `b` `[k, n]`, `out` row-major `[m, n]`. One thread.
-pub fn product([m, k, n]: [usize; 3], a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], add: bool) {
-    assert!(
-        a.holds(m, k) && b.holds(k, n) && out.len() >= m * n,
-        "operands hold [{m}, {k}, {n}]"
-    );
-    // SAFETY: the assertion above bounds the largest offset of every operand by its slice's length, and `out` is borrowed mutably, so it
-    // overlaps neither input.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            n as isize,
-            add,
-            a.data.as_ptr(),
-            a.column as isize,
-            a.row as isize,
-            b.data.as_ptr(),
-            b.column as isize,
-            b.row as isize,
-            1.0_f32,
-            1.0_f32,
-            false,
-            false,
-            false,
-            Parallelism::None,
-        );
     }
 }

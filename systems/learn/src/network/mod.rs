@@ -14,6 +14,7 @@ pub mod layer_norm;
 pub mod pass;
 pub mod plain;
 mod plan;
+pub mod product;
 mod rows;
 
 pub use describe::{Head, Network, Stage};

@@ -4,9 +4,10 @@
 //! lists of what is not zero: the first layer then skips the rest, forward and backward.
 
 use super::graph::Graph;
-use super::kernels::{self, Matrix, activate, activate_backward, dense_row, layer_norm, product};
+use super::kernels::{self, activate, activate_backward, dense_row, layer_norm};
 use super::layer::Kernel;
 use super::plan::{Op, Plan};
+use super::product::{Matrix, product};
 use super::rows::byte;
 use super::{Head, Network};
 use crate::real::wide;

@@ -4,7 +4,7 @@ mod acting;
 mod bandit;
 mod equality;
 mod plugin;
-mod speed;
+pub(crate) mod speed;
 
 use crate::network::Network;
 use starling_components::EntityName;

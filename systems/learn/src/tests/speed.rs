@@ -17,7 +17,7 @@ fn thread_ns() -> u64 {
     text.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
-fn best_ms(mut f: impl FnMut()) -> f64 {
+pub(crate) fn best_ms(mut f: impl FnMut()) -> f64 {
     (0..25)
         .map(|_| {
             let start = thread_ns();
