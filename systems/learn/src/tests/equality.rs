@@ -27,7 +27,7 @@ pub(super) fn observations(network: &Network, rows: usize, seed: u64) -> Observa
     }
 }
 
-fn close(what: &str, ours: &[f32], reference: &[f32]) {
+pub(super) fn close(what: &str, ours: &[f32], reference: &[f32]) {
     assert_eq!(ours.len(), reference.len(), "{what}");
     let largest = reference.iter().fold(1e-3_f32, |m, x| m.max(x.abs()));
     for (i, (a, b)) in ours.iter().zip(reference).enumerate() {

@@ -2,8 +2,11 @@
 
 mod acting;
 mod bandit;
+mod differences;
 mod equality;
+mod masks;
 mod plugin;
+mod samples;
 pub(crate) mod speed;
 
 use crate::network::Network;
