@@ -49,122 +49,87 @@ impl KindSettings for AdamSettings {
     const NAME: &'static str = "adam";
 }
 
-/// Adam with relative timesteps (arXiv 2412.17113): the counter of the bias correction restarts with every update, the moments stay.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AdamRelSettings {
-    /// Learning rate.
-    pub rate: Quantity,
-    /// Decay of the first moment.
-    #[serde(default = "b1")]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub b1: f64,
-    /// Decay of the second moment.
-    #[serde(default = "b2")]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub b2: f64,
-    /// Added to the root of the second moment.
-    #[serde(default = "eps")]
-    #[schemars(range(min = 0.0))]
-    pub eps: f64,
-    /// Gradients with a larger norm, over all parameters together, are scaled down to it; absent: never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0))]
-    pub max_grad_norm: Option<f64>,
-}
-
-impl KindSettings for AdamRelSettings {
-    const NAME: &'static str = "adam_rel";
-}
-
-impl From<&AdamRelSettings> for AdamSettings {
-    fn from(s: &AdamRelSettings) -> Self {
-        Self {
-            rate: s.rate.clone(),
-            b1: s.b1,
-            b2: s.b2,
-            eps: s.eps,
-            max_grad_norm: s.max_grad_norm,
-            reset: Reset::Count,
+/// A kind that is [`AdamSettings`] with the reset fixed: its settings, given the decays that a pipeline chooses, and what they come to.
+macro_rules! adam_kind {
+    (
+        $(#[$about:meta])*
+        $settings:ident = $name:literal, reset $reset:ident, betas $b1:ident $b2:ident,
+        { $($decays:tt)* }
+    ) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $settings {
+            /// Learning rate.
+            pub rate: Quantity,
+            $($decays)*
+            /// Added to the root of the second moment.
+            #[serde(default = "eps")]
+            #[schemars(range(min = 0.0))]
+            pub eps: f64,
+            /// Gradients with a larger norm, over all parameters together, are scaled down to it; absent: never.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[schemars(range(min = 0.0))]
+            pub max_grad_norm: Option<f64>,
         }
+
+        impl KindSettings for $settings {
+            const NAME: &'static str = $name;
+        }
+
+        impl From<&$settings> for AdamSettings {
+            fn from(s: &$settings) -> Self {
+                Self {
+                    rate: s.rate.clone(),
+                    b1: s.$b1,
+                    b2: s.$b2,
+                    eps: s.eps,
+                    max_grad_norm: s.max_grad_norm,
+                    reset: Reset::$reset,
+                }
+            }
+        }
+    };
+}
+
+adam_kind! {
+    /// Adam with relative timesteps (arXiv 2412.17113): the counter of the bias correction restarts with every update, the moments stay.
+    AdamRelSettings = "adam_rel", reset Count, betas b1 b2,
+    {
+        /// Decay of the first moment.
+        #[serde(default = "b1")]
+        #[schemars(range(min = 0.0, max = 1.0))]
+        pub b1: f64,
+        /// Decay of the second moment.
+        #[serde(default = "b2")]
+        #[schemars(range(min = 0.0, max = 1.0))]
+        pub b2: f64,
     }
 }
 
-/// Adam whose counter and moments are all reset with every update (Asadi et al. 2023, the baseline "Adam-MR").
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AdamMrSettings {
-    /// Learning rate.
-    pub rate: Quantity,
-    /// Decay of the first moment.
-    #[serde(default = "b1")]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub b1: f64,
-    /// Decay of the second moment.
-    #[serde(default = "b2")]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub b2: f64,
-    /// Added to the root of the second moment.
-    #[serde(default = "eps")]
-    #[schemars(range(min = 0.0))]
-    pub eps: f64,
-    /// Gradients with a larger norm, over all parameters together, are scaled down to it; absent: never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0))]
-    pub max_grad_norm: Option<f64>,
-}
-
-impl KindSettings for AdamMrSettings {
-    const NAME: &'static str = "adam_mr";
-}
-
-impl From<&AdamMrSettings> for AdamSettings {
-    fn from(s: &AdamMrSettings) -> Self {
-        Self {
-            rate: s.rate.clone(),
-            b1: s.b1,
-            b2: s.b2,
-            eps: s.eps,
-            max_grad_norm: s.max_grad_norm,
-            reset: Reset::All,
-        }
+adam_kind! {
+    /// Adam whose counter and moments are all reset with every update (Asadi et al. 2023, the baseline "Adam-MR").
+    AdamMrSettings = "adam_mr", reset All, betas b1 b2,
+    {
+        /// Decay of the first moment.
+        #[serde(default = "b1")]
+        #[schemars(range(min = 0.0, max = 1.0))]
+        pub b1: f64,
+        /// Decay of the second moment.
+        #[serde(default = "b2")]
+        #[schemars(range(min = 0.0, max = 1.0))]
+        pub b2: f64,
     }
 }
 
-/// Adam with one decay for both moments (the baseline of Dohare et al.): `b1 = b2 = b`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AdamEqualBetasSettings {
-    /// Learning rate.
-    pub rate: Quantity,
-    /// Decay of both moments.
-    #[serde(default = "b1")]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub b: f64,
-    /// Added to the root of the second moment.
-    #[serde(default = "eps")]
-    #[schemars(range(min = 0.0))]
-    pub eps: f64,
-    /// Gradients with a larger norm, over all parameters together, are scaled down to it; absent: never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0))]
-    pub max_grad_norm: Option<f64>,
-}
-
-impl KindSettings for AdamEqualBetasSettings {
-    const NAME: &'static str = "adam_equal_betas";
-}
-
-impl From<&AdamEqualBetasSettings> for AdamSettings {
-    fn from(s: &AdamEqualBetasSettings) -> Self {
-        Self {
-            rate: s.rate.clone(),
-            b1: s.b,
-            b2: s.b,
-            eps: s.eps,
-            max_grad_norm: s.max_grad_norm,
-            reset: Reset::None,
-        }
+adam_kind! {
+    /// Adam with one decay for both moments (the baseline of Dohare et al.): `b1 = b2 = b`.
+    AdamEqualBetasSettings = "adam_equal_betas", reset None, betas b b,
+    {
+        /// Decay of both moments.
+        #[serde(default = "b1")]
+        #[schemars(range(min = 0.0, max = 1.0))]
+        pub b: f64,
     }
 }
 
