@@ -37,6 +37,9 @@ pub struct PpoSettings {
     pub clip_value: bool,
     /// A cut-off episode continues in the value of its final observation; else a cut-off counts as an end, as in PureJaxRL.
     pub bootstrap_truncation: bool,
+    /// Where `[record]` asks for `diagnostics`: also histograms of every tensor's gradient and update, per optimiser step. They are many
+    /// rows: 66 per tensor and step.
+    pub histograms: bool,
 }
 
 impl Default for PpoSettings {
@@ -53,6 +56,7 @@ impl Default for PpoSettings {
             normalize_advantage: true,
             clip_value: true,
             bootstrap_truncation: false,
+            histograms: false,
         }
     }
 }

@@ -30,7 +30,9 @@ pub static DIAGNOSTICS: TableSpec = TableSpec {
             ColumnKind::Name,
             "",
             "",
-            "e.g. grad_norm (before clipping), update_norm",
+            "e.g. grad_norm (before clipping), update_norm; histograms: grad_hist/TENSOR/max is the largest absolute entry, \
+             grad_hist/TENSOR/00 to /31 count the entries in 32 equal bins from -max to max, lower edge included (in the last both), \
+             and update_hist likewise",
         ),
         column("value", ColumnKind::F64, "", "", "the number"),
     ],

@@ -11,7 +11,7 @@ use crate::network::pass::Pass;
 use crate::network::{Head, Network, field_key};
 use crate::optimizer::Optimizer;
 use crate::ppo_loss::{LossSettings, LossSums, Sample, normaliser, sample_loss};
-use crate::report::Reporter;
+use crate::report::{Detail, Reporter};
 use rayon::prelude::*;
 use starling_components::fault::Fault;
 use starling_components::learn::{Experience, Learn, LearnContext, LearnReport, ReplicaState};
@@ -24,7 +24,7 @@ pub const SHARD: usize = 512;
 
 /// PPO for one agent.
 pub struct Ppo {
-    settings: PpoSettings,
+    pub(crate) settings: PpoSettings,
     network: Arc<Network>,
     optimizer: Arc<dyn Optimizer>,
     diagnostics: bool,
@@ -171,7 +171,7 @@ impl Ppo {
             entropy_weight,
             clip_value: s.clip_value,
         };
-        let mut reporter = Reporter::new(self.diagnostics, loss);
+        let mut reporter = Reporter::new(self.detail(), loss);
         let mut clocks = context.clocks;
         let samples = workspace.batch.samples();
         let rows = samples / s.minibatches;
@@ -209,11 +209,19 @@ impl Ppo {
                         norms.update
                     )));
                 }
-                reporter.after_step(&sums, rows, rate, norms, &workspace.update);
+                reporter.after_step(&sums, rows, rate, norms, &workspace.gradient, &workspace.update);
                 clocks.now.gradient_steps += 1;
             }
         }
         Ok(reporter.finish(workspace.batch.explained_variance()))
+    }
+
+    fn detail(&self) -> Detail<'_> {
+        match (self.diagnostics, self.settings.histograms) {
+            (false, _) => Detail::Nothing,
+            (true, false) => Detail::Numbers,
+            (true, true) => Detail::Histograms(&self.network.layout),
+        }
     }
 
     /// Loss sums and, in `workspace.gradient`, the gradient of the total loss over one minibatch.

@@ -1,13 +1,24 @@
 //! What an update says about itself: means over its optimiser steps, and numbers per step where the pipeline asks for them.
 
-use crate::optimizer::{StepDiagnostics, StepNorms, diagnose, spread};
+use crate::optimizer::{Histogram, StepDiagnostics, StepNorms, diagnose, spread};
 use crate::ppo_loss::{LossSettings, LossSums};
 use starling_components::learn::LearnReport;
+use starling_components::parameters::Layout;
+
+/// What is said about every optimiser step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Detail<'a> {
+    Nothing,
+    /// Norms, cosines and losses.
+    Numbers,
+    /// And histograms of the tensors of this layout.
+    Histograms(&'a Layout),
+}
 
 /// Collects the numbers of one update.
 #[derive(Debug)]
-pub(crate) struct Reporter {
-    wanted: bool,
+pub(crate) struct Reporter<'a> {
+    detail: Detail<'a>,
     loss: LossSettings<f64>,
     steps: u32,
     rows: f64,
@@ -19,10 +30,10 @@ pub(crate) struct Reporter {
     report: LearnReport,
 }
 
-impl Reporter {
-    pub(crate) fn new(diagnostics: bool, loss: LossSettings<f64>) -> Self {
+impl<'a> Reporter<'a> {
+    pub(crate) fn new(detail: Detail<'a>, loss: LossSettings<f64>) -> Self {
         Self {
-            wanted: diagnostics,
+            detail,
             loss,
             steps: 0,
             rows: 0.0,
@@ -36,10 +47,21 @@ impl Reporter {
     }
 
     pub(crate) fn before_step(&mut self, gradient: &[f32], first: &[f32], second: &[f32]) {
-        self.before = self.wanted.then(|| diagnose(gradient, first, second));
+        self.before = match self.detail {
+            Detail::Nothing => None,
+            Detail::Numbers | Detail::Histograms(_) => Some(diagnose(gradient, first, second)),
+        };
     }
 
-    pub(crate) fn after_step(&mut self, sums: &LossSums, rows: usize, rate: f64, norms: StepNorms, update: &[f32]) {
+    pub(crate) fn after_step(
+        &mut self,
+        sums: &LossSums,
+        rows: usize,
+        rate: f64,
+        norms: StepNorms,
+        gradient: &[f32],
+        update: &[f32],
+    ) {
         self.steps += 1;
         self.rows += rows as f64;
         self.sums.add(sums);
@@ -66,6 +88,17 @@ impl Reporter {
         ];
         let rows = numbers.map(|(name, value)| (self.steps, name.to_owned(), value));
         self.report.diagnostics.extend(rows);
+        if let Detail::Histograms(layout) = self.detail {
+            for (kind, values) in [("grad_hist", gradient), ("update_hist", update)] {
+                for entry in &layout.entries {
+                    let histogram = Histogram::of(&values[entry.range()]);
+                    let name = format!("{kind}/{}", entry.name);
+                    let rows = histogram.rows(&name);
+                    let rows = rows.map(|(quantity, value)| (self.steps, quantity, value));
+                    self.report.diagnostics.extend(rows);
+                }
+            }
+        }
     }
 
     pub(crate) fn finish(mut self, explained_variance: f64) -> LearnReport {

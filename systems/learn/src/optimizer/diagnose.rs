@@ -2,7 +2,7 @@
 
 use super::adam::norm;
 
-/// Numbers about one optimiser step, with the authors' names. Histograms per layer are not recorded.
+/// Numbers about one optimiser step, with the authors' names. Histograms per tensor: [`super::Histogram`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepDiagnostics {
     /// Norm of the gradient before clipping.

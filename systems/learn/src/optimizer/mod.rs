@@ -2,9 +2,11 @@
 
 pub mod adam;
 mod diagnose;
+mod histogram;
 
 pub(crate) use diagnose::spread;
 pub use diagnose::{StepDiagnostics, diagnose};
+pub use histogram::{BINS, Histogram};
 
 use crate::network::AgentContext;
 use starling_components::clock::Clocks;

@@ -202,3 +202,37 @@ fn threads_and_neighbours_change_no_bit() {
         assert_eq!(one.0, trainee);
     }
 }
+
+#[test]
+fn histograms_count_every_number_of_every_tensor() {
+    let mut bandit = Bandit::new(MLP, &[4], 8, 8, 2, Reset::None, true);
+    let count = |report: &LearnReport| {
+        report
+            .diagnostics
+            .iter()
+            .filter(|(_, q, _)| q.contains("_hist/"))
+            .count()
+    };
+    assert_eq!(count(&bandit.update(&mut bandit.trainee(1), 0, 0).1), 0);
+    bandit.ppo.settings.histograms = true;
+    let report = bandit.update(&mut bandit.trainee(1), 0, 0).1;
+    let steps = bandit.ppo.gradient_steps() as u32;
+    let entries = &bandit.network.layout.entries;
+    assert_eq!(count(&report), 2 * 33 * entries.len() * steps as usize);
+    let of = |step: u32, name: &str| {
+        let find = |(at, quantity, _): &&(u32, String, f64)| *at == step && quantity == name;
+        report.diagnostics.iter().find(find).expect("a row").2
+    };
+    for step in 1..=steps {
+        for (kind, largest) in [("grad_hist", "max_grad"), ("update_hist", "max_update")] {
+            for entry in entries {
+                let bins = (0..32).map(|bin| of(step, &format!("{kind}/{}/{bin:02}", entry.name)));
+                assert_eq!(bins.sum::<f64>(), entry.range().len() as f64, "{}", entry.name);
+            }
+            let scales = entries
+                .iter()
+                .map(|entry| of(step, &format!("{kind}/{}/max", entry.name)));
+            assert_eq!(scales.fold(0.0, f64::max), of(step, largest));
+        }
+    }
+}
