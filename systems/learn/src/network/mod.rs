@@ -8,6 +8,7 @@ pub mod dense;
 mod describe;
 mod graph;
 pub mod init;
+mod input;
 pub mod kernels;
 pub mod layer;
 pub mod layer_norm;

@@ -1,33 +1,22 @@
 //! Learning: forward and backward over one shard of rows, in buffers that are used again and again.
 //!
-//! A shard's result depends on its rows only, so that shards may run on any thread. Byte observations that are mostly zero are read as
-//! lists of what is not zero: the first layer then skips the rest, forward and backward.
+//! A shard's result depends on its rows only, so that shards may run on any thread.
 
 use super::graph::Graph;
+use super::input::InputRows;
 use super::kernels::{self, activate, activate_backward, dense_row, layer_norm};
 use super::layer::Kernel;
 use super::plan::{Op, Plan};
 use super::product::{Matrix, product};
-use super::rows::byte;
 use super::{Head, Network};
 use crate::real::wide;
 use starling_components::fault::Fault;
-use starling_components::spaces::{ElementKind, Observations};
-
-/// Rows are taken sparse if fewer than one number in this many is not zero.
-const SPARSE: usize = 4;
+use starling_components::spaces::Observations;
 
 /// The buffers of one shard.
 #[derive(Debug, Default)]
 pub struct Pass {
-    rows: usize,
-    inputs: usize,
-    /// `[rows, inputs]`; empty while the rows are sparse.
-    dense: Vec<f32>,
-    /// Bytes that are not zero: end of each row, input index, number.
-    ends: Vec<usize>,
-    indices: Vec<u32>,
-    numbers: Vec<f32>,
+    input: InputRows,
     /// Outputs and their slopes, per op.
     outs: Vec<Vec<f32>>,
     slopes: Vec<Vec<f32>>,
@@ -59,32 +48,11 @@ impl Pass {
     }
     /// Rows held.
     pub fn rows(&self) -> usize {
-        self.rows
+        self.input.rows
     }
     /// The gradient of the last backward pass, `[n]`.
     pub fn gradient(&self) -> &[f32] {
         &self.gradient
-    }
-    fn is_sparse(&self) -> bool {
-        self.dense.is_empty()
-    }
-    /// Row `row` as (input, number), zeros left out.
-    #[inline(always)]
-    fn taps(&self, row: usize) -> impl Iterator<Item = (usize, f32)> + Clone {
-        let start = if row == 0 { 0 } else { self.ends[row - 1] };
-        let place = start..self.ends[row];
-        let numbers = self.numbers[place.clone()].iter().copied();
-        self.indices[place].iter().map(|&i| i as usize).zip(numbers)
-    }
-    /// Turns the lists of non-zero numbers into `[rows, inputs]`.
-    fn densify(&mut self) {
-        self.dense.resize(self.rows * self.inputs, 0.0);
-        for row in 0..self.rows {
-            let start = if row == 0 { 0 } else { self.ends[row - 1] };
-            for at in start..self.ends[row] {
-                self.dense[row * self.inputs + self.indices[at] as usize] = self.numbers[at];
-            }
-        }
     }
 }
 
@@ -103,51 +71,8 @@ fn resize(buffers: &mut Vec<Vec<f32>>, lengths: impl Iterator<Item = usize>) {
 impl Network {
     /// Puts rows into the pass: for every row its observations (a buffer of some rollout) and where it starts in them.
     pub fn gather<'a>(&self, pass: &mut Pass, rows: impl Iterator<Item = (Observations<'a>, usize)> + Clone) {
-        let n = self.inputs();
-        let element = self.element();
-        (pass.rows, pass.inputs) = (0, n);
-        pass.dense.clear();
-        pass.ends.clear();
-        pass.indices.clear();
-        pass.numbers.clear();
-        // The choice depends on the shard's rows only.
         let skips = self.plan.as_ref().is_some_and(|plan| plan.trains && plan.sparse);
-        let sparse = element != ElementKind::F32 && skips && {
-            let (mut count, mut all) = (0, 0);
-            for (observations, start) in rows.clone() {
-                let Observations::Bytes(bytes) = observations else {
-                    continue;
-                };
-                count += wide(
-                    #[inline(always)]
-                    || {
-                        bytes[start..start + n]
-                            .iter()
-                            .map(|&b| usize::from(b != 0))
-                            .sum::<usize>()
-                    },
-                );
-                all += n;
-            }
-            count * SPARSE < all
-        };
-        for (observations, start) in rows {
-            pass.rows += 1;
-            match observations {
-                Observations::Floats(floats) => pass.dense.extend_from_slice(&floats[start..start + n]),
-                Observations::Bytes(bytes) if sparse => {
-                    gather_bytes(&bytes[start..start + n], element, &mut pass.indices, &mut pass.numbers);
-                    pass.ends.push(pass.numbers.len());
-                }
-                Observations::Bytes(bytes) => wide(
-                    #[inline(always)]
-                    || {
-                        pass.dense
-                            .extend(bytes[start..start + n].iter().map(|&b| byte(element, b)))
-                    },
-                ),
-            }
-        }
+        pass.input.gather(self.inputs(), self.element(), skips, rows);
     }
 
     /// Computes the outputs of the gathered rows.
@@ -173,10 +98,8 @@ impl Network {
     pub fn forward_reference(&self, parameters: &[f32], pass: &mut Pass) -> Result<(), Fault> {
         pass.gradient.resize(self.layout.len(), 0.0);
         pass.gradient.fill(0.0);
-        if pass.is_sparse() {
-            pass.densify();
-        }
-        let graph = self.graph(parameters, &pass.dense, pass.rows)?;
+        pass.input.densify();
+        let graph = self.graph(parameters, &pass.input.dense, pass.input.rows)?;
         let (policy, value) = graph.outputs()?;
         resize(&mut pass.slopes, [policy.len(), value.len()].into_iter());
         pass.outs = vec![policy, value];
@@ -234,31 +157,9 @@ impl Network {
     }
 }
 
-/// Appends what is not zero. Eight bytes at a time are looked at together: most are all zero.
-#[inline]
-fn gather_bytes(bytes: &[u8], element: ElementKind, indices: &mut Vec<u32>, numbers: &mut Vec<f32>) {
-    let mut push = |index: usize, value: u8| {
-        if value != 0 {
-            indices.push(index as u32);
-            numbers.push(byte(element, value));
-        }
-    };
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (word, eight) in words.iter().enumerate() {
-        if u64::from_ne_bytes(*eight) != 0 {
-            for (i, &value) in eight.iter().enumerate() {
-                push(word * 8 + i, value);
-            }
-        }
-    }
-    for (i, &value) in rest.iter().enumerate() {
-        push(words.len() * 8 + i, value);
-    }
-}
-
 impl Plan {
     fn forward(&self, parameters: &[f32], pass: &mut Pass) {
-        let rows = pass.rows;
+        let rows = pass.input.rows;
         let mut outs = std::mem::take(&mut pass.outs);
         resize(&mut outs, self.ops.iter().map(|op| rows * op.len));
         resize(&mut pass.slopes, self.ops.iter().map(|op| rows * op.len));
@@ -266,7 +167,7 @@ impl Plan {
         for (index, op) in self.ops.iter().enumerate() {
             let (before, rest) = outs.split_at_mut(index);
             let out = &mut rest[0];
-            let x: &[f32] = op.from.map_or(&pass.dense, |from| &before[from]);
+            let x: &[f32] = op.from.map_or(&pass.input.dense, |from| &before[from]);
             match op.kernel {
                 Kernel::Dense {
                     inputs,
@@ -275,12 +176,12 @@ impl Plan {
                 } => {
                     let weights = &parameters[op.weights..][..inputs * outputs];
                     let bias = &parameters[op.bias..][..outputs];
-                    if op.from.is_none() && pass.is_sparse() {
+                    if op.from.is_none() && pass.input.is_sparse() {
                         wide(
                             #[inline(always)]
                             || {
                                 for (row, out) in out.chunks_exact_mut(outputs).enumerate() {
-                                    dense_row(pass.taps(row), weights, bias, out);
+                                    dense_row(pass.input.taps(row), weights, bias, out);
                                 }
                             },
                         );
@@ -322,7 +223,7 @@ impl Plan {
         for (index, op) in self.ops.iter().enumerate().rev() {
             let (before, rest) = slopes.split_at_mut(index);
             let input_slope = op.from.map(|from| before[from].as_mut_slice());
-            let x: &[f32] = op.from.map_or(&pass.dense, |from| &pass.outs[from]);
+            let x: &[f32] = op.from.map_or(&pass.input.dense, |from| &pass.outs[from]);
             backward(
                 op,
                 parameters,
@@ -351,7 +252,7 @@ fn backward(
     input_slope: Option<&mut [f32]>,
     gradient: &mut [f32],
 ) {
-    let rows = pass.rows;
+    let rows = pass.input.rows;
     match op.kernel {
         Kernel::Dense {
             inputs,
@@ -372,12 +273,12 @@ fn backward(
             );
             let weights_slope = &mut gradient[op.weights..][..inputs * outputs];
             let by_out = Matrix::rows_of(slope, outputs);
-            if op.from.is_none() && pass.is_sparse() {
+            if op.from.is_none() && pass.input.is_sparse() {
                 wide(
                     #[inline(always)]
                     || {
                         for (row, slope) in slope.chunks_exact(outputs).enumerate() {
-                            for (input, number) in pass.taps(row) {
+                            for (input, number) in pass.input.taps(row) {
                                 let place = &mut weights_slope[input * outputs..][..outputs];
                                 for (sum, s) in place.iter_mut().zip(slope) {
                                     *sum += number * s;

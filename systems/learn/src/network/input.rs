@@ -1,0 +1,123 @@
+//! The observations of one shard. Bytes that are mostly zero are read as lists of what is not zero: the first layer then skips the rest,
+//! forward and backward.
+
+use super::rows::byte;
+use crate::real::wide;
+use starling_components::spaces::{ElementKind, Observations};
+
+/// Rows are taken sparse if fewer than one number in this many is not zero.
+const SPARSE: usize = 4;
+
+/// Rows as floats, or as lists of their non-zero bytes.
+#[derive(Debug, Default)]
+pub(super) struct InputRows {
+    pub(super) rows: usize,
+    inputs: usize,
+    /// `[rows, inputs]`; empty while the rows are sparse.
+    pub(super) dense: Vec<f32>,
+    /// Bytes that are not zero: end of each row, input index, number.
+    ends: Vec<usize>,
+    indices: Vec<u32>,
+    numbers: Vec<f32>,
+}
+
+impl InputRows {
+    /// Takes in rows of `n` numbers: for every row its observations (a buffer of some rollout) and where it starts in them. `skips`: zeros
+    /// may be left out.
+    pub(super) fn gather<'a>(
+        &mut self,
+        n: usize,
+        element: ElementKind,
+        skips: bool,
+        rows: impl Iterator<Item = (Observations<'a>, usize)> + Clone,
+    ) {
+        (self.rows, self.inputs) = (0, n);
+        self.dense.clear();
+        self.ends.clear();
+        self.indices.clear();
+        self.numbers.clear();
+        // The choice depends on the shard's rows only.
+        let sparse = element != ElementKind::F32 && skips && {
+            let (mut count, mut all) = (0, 0);
+            for (observations, start) in rows.clone() {
+                let Observations::Bytes(bytes) = observations else {
+                    continue;
+                };
+                count += wide(
+                    #[inline(always)]
+                    || {
+                        bytes[start..start + n]
+                            .iter()
+                            .map(|&b| usize::from(b != 0))
+                            .sum::<usize>()
+                    },
+                );
+                all += n;
+            }
+            count * SPARSE < all
+        };
+        for (observations, start) in rows {
+            self.rows += 1;
+            match observations {
+                Observations::Floats(floats) => self.dense.extend_from_slice(&floats[start..start + n]),
+                Observations::Bytes(bytes) if sparse => {
+                    gather_bytes(&bytes[start..start + n], element, &mut self.indices, &mut self.numbers);
+                    self.ends.push(self.numbers.len());
+                }
+                Observations::Bytes(bytes) => wide(
+                    #[inline(always)]
+                    || {
+                        self.dense
+                            .extend(bytes[start..start + n].iter().map(|&b| byte(element, b)))
+                    },
+                ),
+            }
+        }
+    }
+    pub(super) fn is_sparse(&self) -> bool {
+        self.dense.is_empty()
+    }
+    /// Row `row` as (input, number), zeros left out.
+    #[inline(always)]
+    pub(super) fn taps(&self, row: usize) -> impl Iterator<Item = (usize, f32)> + Clone {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        let place = start..self.ends[row];
+        let numbers = self.numbers[place.clone()].iter().copied();
+        self.indices[place].iter().map(|&i| i as usize).zip(numbers)
+    }
+    /// Turns lists of non-zero numbers, if that is what is held, into `[rows, inputs]`.
+    pub(super) fn densify(&mut self) {
+        if !self.is_sparse() {
+            return;
+        }
+        self.dense.resize(self.rows * self.inputs, 0.0);
+        for row in 0..self.rows {
+            let start = if row == 0 { 0 } else { self.ends[row - 1] };
+            for at in start..self.ends[row] {
+                self.dense[row * self.inputs + self.indices[at] as usize] = self.numbers[at];
+            }
+        }
+    }
+}
+
+/// Appends what is not zero. Eight bytes at a time are looked at together: most are all zero.
+#[inline]
+fn gather_bytes(bytes: &[u8], element: ElementKind, indices: &mut Vec<u32>, numbers: &mut Vec<f32>) {
+    let mut push = |index: usize, value: u8| {
+        if value != 0 {
+            indices.push(index as u32);
+            numbers.push(byte(element, value));
+        }
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (word, eight) in words.iter().enumerate() {
+        if u64::from_ne_bytes(*eight) != 0 {
+            for (i, &value) in eight.iter().enumerate() {
+                push(word * 8 + i, value);
+            }
+        }
+    }
+    for (i, &value) in rest.iter().enumerate() {
+        push(words.len() * 8 + i, value);
+    }
+}
