@@ -149,6 +149,11 @@ pub trait Lanes: Send + Sync {
     fn begin(&mut self, lane: usize, episode: u32);
     /// The state of `lane` as text.
     fn render(&self, lane: usize) -> String;
+    /// The state that `actions`, `[seats, components]`, would lead `lane` to, before auto-reset, as text: the last frame of an episode.
+    ///
+    /// # Errors
+    /// Wrong length or kind of `actions`.
+    fn render_after(&self, lane: usize, actions: Actions<'_>) -> Result<String, Fault>;
 }
 
 /// An environment as built from its spec: on the entity of `[environment.x]`.

@@ -243,6 +243,17 @@ impl ActionBuffer {
             Self::Continuous(a) => ActionsMut::Continuous(&mut a[range]),
         }
     }
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Discrete(a) => a.len(),
+            Self::Continuous(a) => a.len(),
+        }
+    }
+    /// Holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 mod sealed {

@@ -99,7 +99,19 @@ pub(crate) fn run(starling: &Starling, context: Context, args: ReplayArgs) -> Re
         } else {
             context.data(&format!("{frame}\n"));
         }
+        // The lane starts its next episode within the last step, so the state that the episode ends in is drawn before.
+        let last = (number + 1 == steps.len())
+            .then(|| player.picture_after(step))
+            .transpose()?;
         player.step(number, step)?;
+        let Some(picture) = last else { continue };
+        if context.json {
+            frames.push(json!({ "step": steps.len(), "text": picture }));
+        } else {
+            let clear = if animated { "\x1b[H\x1b[2J" } else { "" };
+            let frame = heading(&title, steps.len(), steps.len(), player.total, &picture);
+            context.data(&format!("{clear}{frame}\n"));
+        }
     }
     let total = player.total;
     if context.json {
@@ -165,6 +177,13 @@ fn list(context: Context, episodes: &BTreeMap<EpisodeId, Summary>) {
     context.data(&text);
 }
 
+fn heading(title: &str, number: usize, of: usize, total: f64, picture: &str) -> String {
+    format!(
+        "{title}: step {number} of {of}, return {total:.2}\n{}\n",
+        picture.trim_end()
+    )
+}
+
 /// One lane that plays what was recorded.
 struct Player<'a> {
     shape: &'a EnvironmentShape,
@@ -209,27 +228,36 @@ impl<'a> Player<'a> {
             });
         let moves: Vec<String> = moves.collect();
         let picture = self.picture();
-        let (total, moves) = (self.total, moves.join(", "));
-        format!(
-            "{title}: step {number} of {of}, return {total:.2}\n{}\nactions: {moves}\n",
-            picture.trim_end()
-        )
+        let heading = heading(title, number, of, self.total, &picture);
+        format!("{heading}actions: {}\n", moves.join(", "))
     }
 
-    /// Plays one recorded step and compares.
-    fn step(&mut self, number: usize, step: &Step) -> Result<(), Fault> {
-        let shape = self.shape;
-        let (seats, components) = (shape.seats.len(), shape.action_components());
+    /// The state after a step that may be the episode's last.
+    fn picture_after(&self, step: &Step) -> Result<String, Fault> {
+        let actions = self.actions(step)?;
+        self.block.render_after(0, actions.slice(0..actions.len()))
+    }
+
+    /// The moves of a step, if it fits the environment.
+    fn actions(&self, step: &Step) -> Result<ActionBuffer, Fault> {
+        let (seats, components) = (self.shape.seats.len(), self.shape.action_components());
         if step.actions.len() != seats * components || step.rewards.len() != seats {
             return Err(Fault::records(
                 "the recorded step does not fit this pipeline's environment",
             ));
         }
-        let actions = if shape.float_actions() {
+        Ok(if self.shape.float_actions() {
             ActionBuffer::Continuous(step.actions.iter().map(|&a| f32::from_bits(a as u32)).collect())
         } else {
             ActionBuffer::Discrete(step.actions.clone())
-        };
+        })
+    }
+
+    /// Plays one recorded step and compares.
+    fn step(&mut self, number: usize, step: &Step) -> Result<(), Fault> {
+        let shape = self.shape;
+        let seats = shape.seats.len();
+        let actions = self.actions(step)?;
         let width = seats * shape.observation_width();
         let mut observations = ObservationBuffer::zeros(shape, width);
         let (mut rewards, mut shaped) = (vec![0.0; seats], vec![0.0; seats]);
@@ -246,7 +274,7 @@ impl<'a> Player<'a> {
             active: shape.turns.then_some(&mut active),
             final_observations: None,
         };
-        self.block.step(actions.slice(0..seats * components), &mut outputs)?;
+        self.block.step(actions.slice(0..actions.len()), &mut outputs)?;
         let same = rewards
             .iter()
             .zip(&step.rewards)

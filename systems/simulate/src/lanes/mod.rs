@@ -9,7 +9,7 @@ mod chunk;
 use chunk::{Chunk, Strides, expect_len, of_mut, row, step_chunks, wrong_kind};
 use starling_components::Fault;
 use starling_components::random::{Counter, Key};
-use starling_components::simulate::{LaneOutcomes, Lanes, Rules, Simulate, StepOutputs};
+use starling_components::simulate::{LaneOutcomes, Lanes, Outcome, Rules, Simulate, StepOutputs};
 use starling_components::spaces::{ActionElement, Actions, EnvironmentShape, ObservationElement, ObservationsMut};
 use std::sync::Arc;
 
@@ -179,5 +179,23 @@ impl<R: Rules> Lanes for LaneBlock<R> {
 
     fn render(&self, lane: usize) -> String {
         self.rules.render(self.state(lane))
+    }
+
+    fn render_after(&self, lane: usize, actions: Actions<'_>) -> Result<String, Fault> {
+        let strides = self.strides();
+        let actions = R::Action::of(actions).ok_or_else(|| wrong_kind("actions"))?;
+        expect_len("actions", actions.len(), strides.actions)?;
+        let (mut rewards, mut shaped) = (vec![0.0; strides.seats], vec![0.0; strides.seats]);
+        let mut outcome = Outcome {
+            rewards: &mut rewards,
+            shaped: &mut shaped,
+            terminated: false,
+            truncated: false,
+        };
+        let mut state = self.state(lane).to_vec();
+        let number = self.first + lane as u32;
+        let mut draw = Counter::new(self.key, number, self.episodes[lane], self.steps[lane] + 1);
+        self.rules.step(&mut state, actions, &mut draw, &mut outcome);
+        Ok(self.rules.render(&state))
     }
 }
