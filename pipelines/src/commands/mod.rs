@@ -18,8 +18,10 @@ mod session;
 use crate::engine::Starling;
 use crate::exit::{self, Exit};
 use crate::file::layers::Overrides;
+use crate::file::suggest;
 use crate::problem::Problems;
 use crate::terminal;
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::io::Write as _;
 
@@ -107,7 +109,8 @@ pub(crate) fn run<S: Into<std::ffi::OsString> + Clone>(
     let matches = command.try_get_matches_from(arguments.into_iter().map(Into::into));
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(mut error) => {
+            suggest_command(&mut error);
             // Help and version arrive here too; writing them to a closed pipe is no failure of ours.
             let _ = error.print();
             return if error.use_stderr() {
@@ -135,6 +138,19 @@ pub(crate) fn run<S: Into<std::ffi::OsString> + Clone>(
         context.report(&problems);
         Exit::of(&problems)
     })
+}
+
+/// Clap compares by likeness and misses swapped letters (`rnu`), which are the commonest slips.
+fn suggest_command(error: &mut clap::Error) {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return;
+    };
+    let command = Cli::command();
+    let names = command.get_subcommands().map(clap::Command::get_name);
+    let near = suggest::nearest(word, names).map(str::to_owned);
+    if let (Some(near), None) = (near, error.get(ContextKind::SuggestedSubcommand)) {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![near]));
+    }
 }
 
 impl Context {

@@ -46,6 +46,12 @@ impl Origin {
         if path.is_file() {
             return Ok(Self::Path(path.to_owned()));
         }
+        if path.is_dir() {
+            let fault = starling_components::Fault::pipeline(format!("`{argument}` is a folder, not a pipeline file"));
+            return Err(fault
+                .advise("name a file in it; a recorded run goes on with `starling resume`")
+                .into());
+        }
         match builtin::find(argument) {
             Ok(name) => Ok(Self::Builtin(name.to_owned())),
             Err(advice) => Err(Problem::from(
@@ -132,6 +138,19 @@ pub(super) fn merged(origin: &Origin, overrides: &Overrides, sources: &mut Sourc
         tree.take("until");
     }
     for argument in &overrides.until {
+        if !argument.contains('=') {
+            let source = stack.sources.add("--until", argument.clone());
+            let all = Place {
+                source,
+                span: 0..argument.len(),
+            };
+            stack.findings.broken = true;
+            stack
+                .findings
+                .problems
+                .push(Problem::at(&all, "expected `clock=n`").advise("e.g. `--until ticks=10`"));
+            continue;
+        }
         let source = stack.sources.add("--until", format!("until.{argument}"));
         let layer = stack.next_layer();
         tree.merge(read::assignment(stack.sources, source, layer, stack.findings));
