@@ -3,8 +3,11 @@
 mod cart_pole;
 mod exactness;
 mod faults;
+mod guides;
 mod learning;
+mod outside;
 mod overcooked_v2;
 mod pipeline_file;
 mod record;
 mod rows;
+mod terminal;
