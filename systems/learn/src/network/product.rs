@@ -113,6 +113,7 @@ mod tests {
     use starling_components::random::Draw;
 
     /// One element by the documented order. The kernels fuse product and sum where the processor can.
+    #[allow(clippy::disallowed_methods)] // fused on purpose: it is what the kernels' instruction does
     fn element(row: &[f32], column: &[f32], mut sum: Option<f32>) -> f32 {
         #[cfg(target_arch = "x86_64")]
         let fused = std::arch::is_x86_feature_detected!("fma");
