@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The head of a pipeline file.
-#[derive(Component, Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Component, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PipelineSpec {
     /// The run's folder under `runs/`, e.g. `overcooked_v2/ippo`.

@@ -106,16 +106,8 @@ impl Starling {
     /// # Errors
     /// Every problem of the file.
     pub fn load(&self, origin: &Origin, overrides: &Overrides) -> Result<Pipeline, Problems> {
-        let mut app = self.app();
-        let registry = app.world().resource::<Registry>();
-        file::load(origin, overrides, registry).map_err(|refused| {
-            let mut problems = refused.problems;
-            if let Some(sound) = refused.sound {
-                problems.list.extend(world::problems_of_rules(&mut app, &sound));
-                problems.sort();
-            }
-            problems
-        })
+        let app = self.app();
+        file::load(origin, overrides, app.world().resource::<Registry>())
     }
 
     /// The JSON schema of pipeline files, as `starling schema` prints it.

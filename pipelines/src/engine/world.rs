@@ -2,7 +2,7 @@
 
 use super::{failures, memory};
 use crate::file::Pipeline;
-use crate::problem::{Problem, Problems};
+use crate::problem::Problems;
 use bevy_app::App;
 use bevy_ecs::prelude::*;
 use serde_json::Value;
@@ -15,14 +15,6 @@ use starling_components::{EntityName, Fault, Faults};
 /// # Errors
 /// Everything that the builders refuse, each in its place in the file.
 pub fn build(app: &mut App, pipeline: &Pipeline) -> Result<(), Problems> {
-    let faults = build_tables(app, pipeline);
-    if faults.is_empty() {
-        return Ok(());
-    }
-    Err(pipeline.locate(faults))
-}
-
-fn build_tables(app: &mut App, pipeline: &Pipeline) -> Vec<Fault> {
     let world = app.world_mut();
     world.insert_resource(RunSeed(pipeline.head.seed));
     world.insert_resource(PipelineFolder(pipeline.folder.clone()));
@@ -45,19 +37,10 @@ fn build_tables(app: &mut App, pipeline: &Pipeline) -> Vec<Fault> {
         faults = std::mem::take(&mut world.resource_mut::<Faults>().0);
         faults.extend(failures::take());
     }
-    faults
-}
-
-/// What the rules of the environments among `sound` tables refuse. The other tables have problems, so nothing that looks at more than one
-/// table can be believed; rules look at their own only, and a reader wants to hear of them at the same time.
-pub(super) fn problems_of_rules(app: &mut App, sound: &Pipeline) -> Vec<Problem> {
-    let mut environments = sound.clone();
-    environments.instances.retain(|i| i.table == "environment");
-    let problems = build_tables(app, &environments);
-    let of_rules = |fault: &Fault| {
-        fault.key.first().is_some_and(|t| t == "environment") && fault.key.get(2).is_some_and(|k| k == "rules")
-    };
-    sound.locate(problems.into_iter().filter(of_rules).collect()).list
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(pipeline.locate(faults))
 }
 
 /// Refuses a world that would need more than `limit` bytes once it runs.

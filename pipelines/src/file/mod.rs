@@ -23,7 +23,7 @@ use schemas::Schemas;
 use serde_json::{Map, Value};
 use source::{Place, Sources};
 use starling_components::Fault;
-use starling_components::registry::{Registry, SettingsError};
+use starling_components::registry::{Choice, Registry, RulesContext, RulesSlot, SettingsError, Slot, choice_schema};
 use starling_components::specs::PipelineSpec;
 use std::path::PathBuf;
 use tree::{Data, Entry, Node};
@@ -70,28 +70,20 @@ pub struct Pipeline {
     sources: Sources,
 }
 
-/// A file with problems.
-#[derive(Debug)]
-pub struct Refused {
-    /// All problems that the file alone shows, each in its place.
-    pub problems: Problems,
-    /// The tables without problems, from which builders may find more; none where the file could not be read at all.
-    pub sound: Option<Box<Pipeline>>,
-}
-
 /// Reads a pipeline.
 ///
 /// # Errors
 /// All problems found, each in its place.
-pub fn load(origin: &Origin, overrides: &Overrides, registry: &Registry) -> Result<Pipeline, Refused> {
+pub fn load(origin: &Origin, overrides: &Overrides, registry: &Registry) -> Result<Pipeline, Problems> {
     let mut sources = Sources::default();
     let mut findings = Findings::default();
     let tree = layers::merged(origin, overrides, &mut sources, &mut findings);
     let Findings { problems, broken } = findings;
     if broken {
-        let list = problems;
-        let problems = Problems { sources, list };
-        return Err(Refused { problems, sound: None });
+        return Err(Problems {
+            sources,
+            list: problems,
+        });
     }
     let schemas = Schemas::of(registry);
     let mut loader = Loader {
@@ -104,32 +96,30 @@ pub fn load(origin: &Origin, overrides: &Overrides, registry: &Registry) -> Resu
         tree,
     };
     let head = loader.run();
+    if !loader.problems.is_empty() {
+        loader.problems_of_rules();
+    }
     let Loader {
         problems,
         mut instances,
         tree,
         ..
     } = loader;
+    let Some(head) = head.filter(|_| problems.is_empty()) else {
+        let mut problems = Problems {
+            sources,
+            list: problems,
+        };
+        problems.sort();
+        return Err(problems);
+    };
     instances.sort_by(|a, b| (&a.table, &a.key).cmp(&(&b.table, &b.key)));
-    let fine = head.is_some() && problems.is_empty();
-    let pipeline = Pipeline {
-        head: head.unwrap_or_default(),
+    Ok(Pipeline {
+        head,
         instances,
         folder: origin.folder(),
         tree,
-        sources: sources.clone(),
-    };
-    if fine {
-        return Ok(pipeline);
-    }
-    let mut problems = Problems {
         sources,
-        list: problems,
-    };
-    problems.sort();
-    Err(Refused {
-        problems,
-        sound: Some(Box::new(pipeline)),
     })
 }
 
@@ -332,6 +322,39 @@ impl Loader<'_> {
         match value {
             Value::Object(values) if resolver.problems.is_empty() => Ok(values),
             _ => Err(resolver.problems),
+        }
+    }
+
+    /// What rules refuse, for a file that has other problems. Whoever builds a world would find it, but no world is built from such a file; rules look
+    /// at their own settings only, so they can be asked now, and a reader hears of everything at once.
+    fn problems_of_rules(&mut self) {
+        let environments = self.tree.entry("environment").map_or(&[][..], |e| e.node.entries());
+        for environment in environments {
+            let (Some(rules), Some(seats)) = (environment.node.entry("rules"), environment.node.entry("seats")) else {
+                continue;
+            };
+            let Data::List(seats) = &seats.node.data else { continue };
+            let path = ["environment", &environment.key, "rules"];
+            let mut checker = Checker::new(self.schemas, &self.entities, &path);
+            let mut node = rules.node.clone();
+            checker.value(&mut node, &choice_schema(RulesSlot::NAME).to_value(), &rules.key_place);
+            if !checker.problems.is_empty() || node.unread() {
+                continue;
+            }
+            let Ok(choice) = serde_json::from_value::<Choice>(node.to_json()) else {
+                continue;
+            };
+            let context = RulesContext {
+                seats: seats.len(),
+                folder: self.folder.as_deref(),
+            };
+            if let Err(fault) = self.registry.build::<RulesSlot>(&choice, context) {
+                let place = rules.node.find(&fault.key).unwrap_or(&rules.key_place).clone();
+                self.problems.push(Problem {
+                    place: Some(place),
+                    ..Problem::from(fault)
+                });
+            }
         }
     }
 

@@ -132,7 +132,7 @@ fn read(text: &str, set: &[&str], replace: &[&str]) -> Result<Pipeline, String> 
         replace: own(replace),
         until: Vec::new(),
     };
-    load(&origin, &overrides, &registry()).map_err(|refused| refused.problems.plain())
+    load(&origin, &overrides, &registry()).map_err(|problems| problems.plain())
 }
 
 /// `body` after two lines of head gives exactly the `expected` problems, without the pictures of the lines.
@@ -442,7 +442,7 @@ fn a_file_extends_others() {
     let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("a file");
     let load_file = |name: &str| {
         let origin = Origin::Path(dir.path().join(name));
-        load(&origin, &Overrides::default(), &registry()).map_err(|refused| refused.problems.plain())
+        load(&origin, &Overrides::default(), &registry()).map_err(|problems| problems.plain())
     };
     write(
         "base.toml",

@@ -115,16 +115,19 @@ fn exactness_killed_at_twenty_instants_and_resumed() {
     let begun = Instant::now();
     let whole = bench.run("whole", &[]);
     let duration = begun.elapsed();
-    let mut killed = 0;
     for instant in 0..20_u32 {
         let out = bench.out(&format!("killed-{instant}"));
         // Spread over the run with a jitter that no period of the run can follow.
         let part = (f64::from(instant) + f64::from(instant * 7919 % 97) / 97.0) / 20.0;
-        killed += u32::from(starling().kill_after(&["run", &bench.file, "--out", &out], duration.mul_f64(part)));
+        let mut delay = duration.mul_f64(part);
+        // A machine that got faster since the whole run was timed ends before it is killed: again, earlier.
+        while !starling().kill_after(&["run", &bench.file, "--out", &out], delay) {
+            std::fs::remove_dir_all(&out).expect("the run that ended is removed");
+            delay = delay.mul_f64(0.7);
+        }
         resume_or_start(&bench, &out);
         check_same(&whole, Path::new(&out));
     }
-    assert!(killed >= 10, "only {killed} of 20 runs were killed before their end");
 }
 
 /// Resumes; a run that was killed before it had a folder or a first commit starts again.

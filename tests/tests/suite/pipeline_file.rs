@@ -60,11 +60,14 @@ fn pipeline_file_problems_of_the_schema_of_names_and_of_rules_come_together() {
     let text = COOKS
         .replacen("layout = \"cramped_room\"", "layout = \"cramped_rom\"", 1)
         .replacen("seats = [\"chef\"", "seats = [\"chief\"", 1)
+        .replacen("lanes = 4", "lane = 4", 1)
         .replacen("{ dense = 8 }", "{ dens = 8 }", 1)
         .replacen("environment = \"kitchen\"", "environment = \"kitchens\"", 1);
     let found = problems(&text);
     let expected = [
+        "`environment.kitchen` lacks the key `lanes`",
         "no kitchen is called `cramped_rom`",
+        "unknown key `lane`",
         "no agent is called `chief`",
         "no layer is called `dens`",
         "no environment is called `kitchens`",
