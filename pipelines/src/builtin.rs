@@ -1,6 +1,6 @@
 //! The pipelines that come with the program, so that a bare binary can run them: one line per file.
 
-use crate::file::suggest;
+use starling_components::suggest;
 use std::path::{Component, Path};
 
 /// Name and text.

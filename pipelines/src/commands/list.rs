@@ -4,13 +4,13 @@ use super::Context;
 use crate::engine::Starling;
 use crate::exit::Exit;
 use crate::file::schemas::Schemas;
-use crate::file::suggest;
 use crate::problem::Problems;
 use crate::{builtin, problem::Problem};
 use clap::Args;
 use serde_json::{Value, json};
 use starling_components::Fault;
 use starling_components::registry::Registry;
+use starling_components::suggest;
 use std::fmt::Write as _;
 
 /// What to list.

@@ -18,11 +18,11 @@ mod session;
 use crate::engine::Starling;
 use crate::exit::{self, Exit};
 use crate::file::layers::Overrides;
-use crate::file::suggest;
 use crate::problem::Problems;
 use crate::terminal;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use starling_components::suggest;
 use std::io::Write as _;
 
 /// Turns a pipeline file into an ECS world, ticks it, and streams what happens to Parquet.

@@ -6,11 +6,11 @@
 use super::schemas::Schemas;
 use super::shape::{accepts, describe, length_problem, listed, range_problem, tag};
 use super::source::Place;
-use super::suggest;
 use super::tree::{Data, Entry, Node};
 use crate::problem::Problem;
 use serde_json::Value;
 use starling_components::registry::ENTITY_KEY;
+use starling_components::suggest;
 use std::collections::BTreeMap;
 
 /// The keys of every table of a file, by table.

@@ -5,7 +5,6 @@
 pub mod layers;
 pub mod schemas;
 pub mod source;
-pub mod suggest;
 pub mod tree;
 
 mod check;
@@ -25,6 +24,7 @@ use source::{Place, Sources};
 use starling_components::Fault;
 use starling_components::registry::{Choice, Registry, RulesContext, RulesSlot, SettingsError, Slot, choice_schema};
 use starling_components::specs::PipelineSpec;
+use starling_components::suggest;
 use std::path::PathBuf;
 use tree::{Data, Entry, Node};
 

@@ -21,7 +21,6 @@ mod players;
 mod plugin;
 mod record;
 mod shards;
-mod suggest;
 mod trajectories;
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use super::groups::Connections;
 use super::{ByKey, by_key, path, verdict};
 use crate::evaluate::EvaluateSeats;
-use crate::suggest::did_you_mean;
 use bevy_ecs::prelude::*;
 use starling_components::EntityName;
 use starling_components::clock::{Clocks, Member};
@@ -13,6 +12,7 @@ use starling_components::seating::Seating;
 use starling_components::simulate::LiveEnvironment;
 use starling_components::spaces::EnvironmentShape;
 use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec, ReplicasSpec};
+use starling_components::suggest;
 use std::collections::BTreeMap;
 
 /// Most replicas of one agent.
@@ -62,7 +62,7 @@ pub fn seats(
     for (entity, name, spec) in sorted_evaluations {
         let Some(&environment) = environment_keys.get(spec.environment.as_str()) else {
             let fault = Fault::pipeline(format!("no environment is called `{}`", spec.environment))
-                .advise(did_you_mean(&spec.environment, environment_keys.keys().copied()));
+                .advise(suggest::advice(&spec.environment, environment_keys.keys().copied()));
             faults.push(fault.within(path(name, ["environment"])));
             continue;
         };
@@ -174,7 +174,7 @@ fn resolve(
             Some(&entity) => seated.push(entity),
             None => {
                 let fault = Fault::pipeline(format!("no agent is called `{agent}`"))
-                    .advise(did_you_mean(agent, known.keys().copied()));
+                    .advise(suggest::advice(agent, known.keys().copied()));
                 faults.push(fault.within(path(name, [field, &seat.to_string()])));
             }
         }

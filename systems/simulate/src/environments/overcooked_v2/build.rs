@@ -3,12 +3,12 @@
 use super::kitchens::find;
 use super::{KITCHENS, Kitchen, Options, OvercookedV2, featurize};
 use crate::lanes::Vectorised;
-use crate::suggest::did_you_mean;
 use starling_components::Fault;
 use starling_components::environments::overcooked_v2::{
     KitchenChoice, KitchenTable, ObservationChoice, ObservationKind, OvercookedV2Settings,
 };
 use starling_components::registry::{Registry, RulesContext, RulesSlot};
+use starling_components::suggest;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -97,7 +97,7 @@ fn kitchen_of(choice: &KitchenChoice, folder: Option<&Path>) -> Result<Kitchen, 
 fn named(name: &str) -> Result<&'static super::RegisteredKitchen, Fault> {
     find(name).ok_or_else(|| {
         let known = KITCHENS.iter().map(|kitchen| kitchen.name);
-        Fault::pipeline(format!("no kitchen is called `{name}`")).advise(did_you_mean(name, known))
+        Fault::pipeline(format!("no kitchen is called `{name}`")).advise(suggest::advice(name, known))
     })
 }
 
