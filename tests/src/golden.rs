@@ -1,11 +1,20 @@
 //! Golden traces: found by pattern under a root folder, so that the tests also run on traces nobody here has seen.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The root folder: `STARLING_GOLDEN`, or the small committed subset.
 pub fn root() -> PathBuf {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
     std::env::var_os("STARLING_GOLDEN").map_or(committed, PathBuf::from)
+}
+
+/// Says what was compared where a reader of the test run sees it: straight to stdout, which the test harness does not keep to itself as it does
+/// with the output of `println!`.
+pub fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // A closed stdout is no reason to fail a comparison.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 /// All files below `root()/subject` with the extension `extension`, in name order.

@@ -126,7 +126,10 @@ fn report(files: &[Vec<Transition>]) {
         .map(|rows| rows.iter().map(|row| &row.episode).collect::<BTreeSet<_>>().len())
         .sum();
     let steps: usize = files.iter().map(Vec::len).sum();
-    println!("compared {} files, {episodes} episodes, {steps} steps", files.len());
+    golden::say(&format!(
+        "compared {} files, {episodes} episodes, {steps} steps",
+        files.len()
+    ));
     assert!(steps > 0, "no golden trace was found");
 }
 

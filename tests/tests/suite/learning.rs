@@ -77,7 +77,9 @@ fn each(schema: &str, compare: impl Fn(&Value) -> (usize, usize)) {
             steps += s;
         }
     }
-    println!("compared {files} files, {cases} cases, {steps} steps ({schema})");
+    golden::say(&format!(
+        "compared {files} files, {cases} cases, {steps} steps ({schema})"
+    ));
     assert!(files > 0 && cases > 0, "no golden values with the schema {schema}");
 }
 
@@ -98,7 +100,7 @@ fn learning_files_that_are_not_compared_are_listed() {
         let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
         let schema = value["schema"].as_str().unwrap_or("none");
         if !COMPARED.contains(&schema) {
-            println!("not compared: {} (schema {schema})", path.display());
+            golden::say(&format!("not compared: {} (schema {schema})", path.display()));
             assert!(LATER.contains(&schema), "{}: unknown schema {schema}", path.display());
         }
     }

@@ -312,7 +312,9 @@ fn record_tables_open_in_pyarrow_and_duckdb() {
         let how = "`pip install -r tests/peers/requirements-tables.txt`, or name another Python in STARLING_PYTHON";
         let required = std::env::var("STARLING_REQUIRE_PEERS").as_deref() == Ok("1");
         assert!(!required, "`{python}` has no pyarrow and duckdb: {how}");
-        eprintln!("LEFT OUT: `{python}` has no pyarrow and duckdb, so they did not open the tables: {how}");
+        starling_tests::golden::say(&format!(
+            "LEFT OUT: `{python}` has no pyarrow and duckdb, so they did not open the tables: {how}"
+        ));
         return;
     }
     let dir = tempfile::tempdir().unwrap();

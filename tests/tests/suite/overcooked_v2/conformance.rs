@@ -12,12 +12,16 @@ use starling_components::spaces::{Actions, ObservationsMut};
 use starling_simulate::environments::overcooked_v2::state::{CORRECT_DELIVERY, Cook};
 use starling_simulate::environments::overcooked_v2::{OvercookedV2, find};
 use starling_simulate::lanes::Vectorised;
+use starling_tests::golden;
 
 #[test]
 fn overcooked_v2_conforms_to_golden_traces() {
     let (files, episodes) = read_all();
     let steps: usize = episodes.iter().map(replay).sum();
-    println!("compared {files} files, {} episodes, {steps} steps", episodes.len());
+    golden::say(&format!(
+        "compared {files} files, {} episodes, {steps} steps",
+        episodes.len()
+    ));
     assert!(files > 0 && steps > 0, "no golden trace was found");
 }
 
@@ -30,7 +34,10 @@ fn overcooked_v2_lanes_reset_themselves_as_recorded() {
         .filter(|e| e.flags["auto_reset"] && e.recipes.len() == 1)
         .collect();
     let steps: usize = episodes.iter().map(|episode| replay_lanes(episode)).sum();
-    println!("compared {files} files, {} episodes, {steps} steps", episodes.len());
+    golden::say(&format!(
+        "compared {files} files, {} episodes, {steps} steps",
+        episodes.len()
+    ));
     assert!(steps > 0, "no auto-resetting golden trace was found");
 }
 
