@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The root folder: `STARLING_GOLDEN`, or the small committed subset.
+/// The root folder: `STARLING_GOLDEN`, or the small committed subset. A relative path is one from the repository's root, where the command was
+/// given; the tests themselves run in their crate's folder.
 pub fn root() -> PathBuf {
-    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
-    std::env::var_os("STARLING_GOLDEN").map_or(committed, PathBuf::from)
+    let named = std::env::var_os("STARLING_GOLDEN").map(PathBuf::from);
+    let folder = named.unwrap_or_else(|| Path::new("tests").join("golden"));
+    crate::cli::repository().join(folder)
 }
 
 /// Says what was compared where a reader of the test run sees it: straight to stdout, which the test harness does not keep to itself as it does
