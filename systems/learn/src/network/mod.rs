@@ -1,7 +1,7 @@
 //! A network, described once: a trunk, a head for the policy and one for the value, each a list of layers, over one flat buffer of parameters.
 //!
-//! The description has two implementations with one meaning: [`graph`] (Candle; any layer; the reference) and [`plan`] (kernels over
-//! slices; the layers that come with the crate). [`rows`] acts, [`pass`] learns.
+//! The description has two implementations with one meaning: `graph` (Candle; any layer; the reference) and `plan` (kernels over
+//! slices; the layers that come with the crate). `rows` acts, [`pass`] learns.
 
 pub mod conv;
 pub mod dense;

@@ -56,7 +56,7 @@ fn piece(k: usize) -> usize {
 
 /// `out = a b`, or `out += a b` if `add`; `a` is `[m, k]`, `b` `[k, n]`, `out` row-major `[m, n]`. One thread.
 ///
-/// Every element is the sum over [`piece`]s in index order, each summed by itself and then added, whatever the machine's caches.
+/// Every element is the sum over `piece`s in index order, each summed by itself and then added, whatever the machine's caches.
 pub fn product([m, k, n]: [usize; 3], a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], add: bool) {
     assert!(
         a.holds(m, k) && b.holds(k, n) && out.len() >= m * n,
