@@ -13,11 +13,15 @@ use starling_record::Run;
 use starling_simulate::measure::{Round, measure};
 use std::time::Instant;
 
+const ROUNDS: usize = 5;
+const SECONDS: f64 = 0.5;
+
 /// What to measure.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
+    /// Environments, if not given
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -25,10 +29,10 @@ enum What {
     /// Steps per second of one core, observations written, random actions
     Environments {
         /// Rounds; the best one counts, since a shared machine only makes a round slower
-        #[arg(long, default_value_t = 5)]
+        #[arg(long, default_value_t = ROUNDS)]
         rounds: usize,
         /// Seconds per round
-        #[arg(long, default_value_t = 0.5)]
+        #[arg(long, default_value_t = SECONDS)]
         seconds: f64,
     },
     /// What recording every step costs a training, with and without observations; medians over rounds
@@ -67,7 +71,11 @@ const CASES: &[Case] = &[
 const LANES: [usize; 2] = [1024, 4096];
 
 pub(crate) fn run(starling: &Starling, context: Context, args: BenchArgs) -> Result<Exit, Problems> {
-    let rows = match args.what {
+    let environments_by_default = What::Environments {
+        rounds: ROUNDS,
+        seconds: SECONDS,
+    };
+    let rows = match args.what.unwrap_or(environments_by_default) {
         What::Environments { rounds, seconds } => environments(starling, context, rounds, seconds)?,
         What::Recording {
             pipeline,
