@@ -28,12 +28,22 @@ pub(super) fn observations(network: &Network, rows: usize, seed: u64) -> Observa
 }
 
 pub(super) fn close(what: &str, ours: &[f32], reference: &[f32]) {
+    close_by(what, ours, reference, largest(reference));
+}
+
+/// The largest entry, and never below a tenth: the terms of these sums are of order one, so what cancels to less still carries their rounding, a few
+/// 1e-7. With the 1e-5 of `close_by` the least tolerance is 1e-6.
+fn largest(values: &[f32]) -> f32 {
+    values.iter().fold(0.1_f32, |m, x| m.max(x.abs()))
+}
+
+/// Within 1e-5 of `scale`.
+fn close_by(what: &str, ours: &[f32], reference: &[f32], scale: f32) {
     assert_eq!(ours.len(), reference.len(), "{what}");
-    let largest = reference.iter().fold(1e-3_f32, |m, x| m.max(x.abs()));
     for (i, (a, b)) in ours.iter().zip(reference).enumerate() {
         assert!(
-            (a - b).abs() <= 1e-5 * largest,
-            "{what}[{i}]: {a} and {b} (largest {largest})"
+            (a - b).abs() <= 1e-5 * scale,
+            "{what}[{i}]: {a} and {b} (scale {scale})"
         );
     }
 }
@@ -63,8 +73,10 @@ fn both_ways(network: &Network, rows: usize, seed: u64) {
     let (ours, reference) = (run(false), run(true));
     close("policy", &ours.0, &reference.0);
     close("value", &ours.1, &reference.1);
+    // The scale is the whole gradient's: a tensor of one number may be a sum over rows that cancels, and then has none of its own.
+    let scale = largest(&reference.2);
     for entry in &network.layout.entries {
-        close(&entry.name, &ours.2[entry.range()], &reference.2[entry.range()]);
+        close_by(&entry.name, &ours.2[entry.range()], &reference.2[entry.range()], scale);
     }
 }
 
@@ -78,13 +90,14 @@ proptest! {
         (bytes, boxes, norm, relu) in (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
     ) {
         let mut layers = vec![];
-        if trunk > 0 {
+        if norm && trunk >= 8 {
+            // Normalised are numbers that differ. A row of a few, or of saturated ones, has no variance to speak of, and the gradient before it is
+            // rounding divided by next to nothing.
+            layers.push(format!(r#"{{"dense": {{"units": {trunk}, "activation": "none"}}}}"#));
+            layers.push(r#""layer_norm""#.to_owned());
+            layers.push(r#""relu""#.to_owned());
+        } else if trunk > 0 {
             layers.push(format!(r#"{{"dense": {trunk}}}"#));
-            // Two numbers become -1 and 1 whatever they were: the gradient before them is what rounding leaves of a difference of equals.
-            if norm && trunk > 2 {
-                layers.push(r#""layer_norm""#.to_owned());
-                layers.push(r#""relu""#.to_owned());
-            }
         }
         let policy = format!(
             r#"{{"layers": [{}], "activation": "{}",
