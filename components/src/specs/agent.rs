@@ -1,5 +1,6 @@
 //! `[agent.x]`.
 
+use super::from::FromSpec;
 use crate::quantity::Quantity;
 use crate::registry::{Choice, choice_schema, choices_schema};
 use bevy_ecs::prelude::*;
@@ -13,13 +14,17 @@ pub struct AgentSpec {
     /// Independent copies of the agent and its training.
     #[serde(default)]
     pub replicas: ReplicasSpec,
-    /// A network that acts. Exactly one of `policy` and `script` is given.
+    /// A network that acts. Exactly one of `policy` and `script` is given; an agent that takes its parameters `from` another agent
+    /// has that agent's policy unless it names its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicySpec>,
     /// A script that acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "script")]
     pub script: Option<Choice>,
+    /// Where its parameters come from; drawn afresh if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<FromSpec>,
     /// How the network learns; an agent without a learner is frozen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "learner")]

@@ -19,7 +19,15 @@ pub struct EvaluateSpec {
     /// Which replicas meet.
     #[serde(default)]
     pub pair: Pair,
-    /// Episodes per replica: the first one of as many lanes, so that short episodes are not
+    /// Play every arrangement in all rotations of the seats, so that each agent is scored in every seat.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub rotate: bool,
+    /// The stage at whose end or in whose course it runs, by name; the last one that involves its environment or one of its agents,
+    /// if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "stage")]
+    pub stage: Option<String>,
+    /// Episodes per replica, or per pairing: the first one of as many lanes, so that short episodes are not
     /// counted more often than long ones.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub episodes: u32,
@@ -42,6 +50,14 @@ fn agents(_: &mut SchemaGenerator) -> Schema {
     entities_schema("agent")
 }
 
+fn stage(_: &mut SchemaGenerator) -> Schema {
+    entity_schema("stage")
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 fn one() -> u32 {
     1
 }
@@ -53,6 +69,15 @@ pub enum Pair {
     /// Replica r plays with replica r.
     #[default]
     Index,
+    /// Every replica plays with every replica, in every order of the seats.
+    Product,
+}
+
+impl Pair {
+    /// Replica r plays with replica r.
+    pub fn is_index(&self) -> bool {
+        *self == Self::Index
+    }
 }
 
 /// When an evaluation runs: `"end"`, or `{ every = 50 }` ticks (and at the end).

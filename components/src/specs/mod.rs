@@ -1,13 +1,21 @@
 //! What the tables of a pipeline file say, as plain serde types. A spec becomes live components before the first tick.
 
 mod agent;
+mod buffer;
+mod dataset;
 mod environment;
 mod evaluate;
+mod from;
 mod pipeline;
 mod record;
+mod stage;
 
 pub use agent::{AgentSpec, HeadsSpec, PolicySpec, ReplicasSpec, RewardSpec};
-pub use environment::EnvironmentSpec;
+pub use buffer::{BufferSpec, Refresh, RefreshNamed, Scope};
+pub use dataset::DatasetSpec;
+pub use environment::{DrawPer, DrawSpec, EnvironmentSpec, SeatSpec, StartsSpec};
 pub use evaluate::{EvaluateAt, EvaluateSpec, EvaluateWhen, Pair};
-pub use pipeline::{PipelineSpec, Until};
+pub use from::{FoundSource, FromSpec, KnownNames, NamesSpec, Pick, PickBest, PickNamed};
+pub use pipeline::{MetricBound, PipelineSpec, Until};
 pub use record::{Every, RecordSpec, TrajectoriesSpec};
+pub use stage::StageSpec;

@@ -16,12 +16,13 @@ pub struct PipelineSpec {
     /// Everything random follows from it.
     #[serde(default)]
     pub seed: u64,
-    /// When the one implicit stage ends.
-    pub until: Until,
+    /// When the one implicit stage ends; stages that are written out have ends of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Until>,
 }
 
 /// The end of a stage: the first bound that the next whole tick would exceed. Per replica.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Until {
     /// Environment steps (lanes x steps; seats and replicas do not multiply it).
@@ -36,4 +37,24 @@ pub struct Until {
     /// Ticks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticks: Option<u64>,
+    /// Passes over a dataset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<u64>,
+    /// A metric has been reached, wherever the clocks are: an end before the others, one of which is needed too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<MetricBound>,
+}
+
+/// A metric whose value ends a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricBound {
+    /// E.g. `evaluate.selfplay.return_mean`: the mean over replicas of what was recorded in a tick.
+    pub name: String,
+    /// Ends the stage when the metric is at least this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above: Option<f64>,
+    /// Ends the stage when the metric is at most this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<f64>,
 }

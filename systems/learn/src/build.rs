@@ -158,8 +158,8 @@ fn seats_of(name: &EntityName, environments: &[EnvironmentItem<'_>], evaluations
     for (_, spec, live) in environments {
         let Some(live) = live else { continue };
         let shape = live.0.shape();
-        let own = (0..spec.seats.len().min(shape.seats.len())).filter(|&seat| spec.seats[seat] == name.key);
-        for seat in own {
+        let own = spec.seats_of(&name.key).into_iter();
+        for seat in own.filter(|&seat| seat < shape.seats.len()) {
             seats.rows_per_step += spec.lanes as usize;
             seats.turns |= shape.turns;
             seats.shape.get_or_insert_with(|| shape.seats[seat].clone());

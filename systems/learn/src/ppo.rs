@@ -65,7 +65,7 @@ impl Learn for Ppo {
             fault.message = format!(
                 "{} (tick {}, replica {})",
                 fault.message,
-                context.clocks.now.ticks + 1,
+                context.clocks.tick() + 1,
                 context.replica
             );
             fault

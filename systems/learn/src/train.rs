@@ -56,7 +56,7 @@ pub(crate) fn learn(
         let Ok((group, clocks)) = groups.get(member.0) else {
             continue;
         };
-        if clocks.finished {
+        if !clocks.running() {
             continue;
         }
         let clocks = *clocks;
@@ -87,8 +87,9 @@ pub(crate) fn learn(
         }
 
         // Rows carry the number of the tick that is being completed.
-        let tick = clocks.now.ticks + 1;
-        let due = |every: u64| tick.is_multiple_of(every.max(1)) || tick == clocks.total.ticks;
+        let tick = clocks.tick() + 1;
+        let last = clocks.now.ticks + 1 == clocks.total.ticks;
+        let due = |every: u64| tick.is_multiple_of(every.max(1)) || last;
         let entity_name = name.to_string();
         for (&replica, result) in replicas.0.iter().zip(results) {
             let report = match result {

@@ -11,8 +11,8 @@ pub struct Advanced(pub bool);
 /// Counts the tick and ends groups that have done their last.
 pub fn advance(mut groups: Query<(&mut Clocks, &mut Advanced)>) {
     for (mut clocks, mut advanced) in &mut groups {
-        advanced.0 = !clocks.finished;
-        if clocks.finished {
+        advanced.0 = clocks.running();
+        if !clocks.running() {
             continue;
         }
         clocks.now.ticks += 1;

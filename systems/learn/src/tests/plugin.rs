@@ -15,7 +15,7 @@ use starling_components::schedule::{Build, MemoryEstimate, RunSeed, Tick};
 use starling_components::seating::Seating;
 use starling_components::simulate::{Lanes, LiveEnvironment, Simulate};
 use starling_components::spaces::{ActionBuffer, ElementKind, EnvironmentShape, ObservationBuffer};
-use starling_components::specs::{AgentSpec, EnvironmentSpec};
+use starling_components::specs::{AgentSpec, EnvironmentSpec, Pair};
 use starling_components::table::{ColumnData, Outbox};
 use std::sync::Arc;
 
@@ -88,6 +88,9 @@ fn world(agent: &Value) -> App {
             rules: serde_json::from_value(json!("none")).expect("a choice"),
             lanes: LANES as u32,
             seats: vec!["chef".into(), "chef".into()],
+            rotate: false,
+            pair: Pair::Index,
+            starts: None,
         },
         Seating::Fixed(vec![chef, chef]),
         LiveEnvironment(Arc::new(ShapeOnly(shape()))),

@@ -137,7 +137,14 @@ pub fn totals(mut groups: Query<(&EntityName, &mut Clocks)>, heads: Query<&Pipel
         if clocks.per_tick.ticks == 0 {
             continue;
         }
-        match ticks_until(&head.until, &clocks.per_tick) {
+        let Some(until) = &head.until else {
+            faults.push(
+                Fault::pipeline("the pipeline has no `until`")
+                    .advise("say when it ends, e.g. until = { env_steps = 1_000_000 }"),
+            );
+            return verdict(faults);
+        };
+        match ticks_until(until, &clocks.per_tick) {
             Ok(ticks) => clocks.total = times(clocks.per_tick, ticks),
             Err(fault) => faults.push(Fault {
                 message: format!("{} (environment `{}`)", fault.message, name.key),
@@ -155,6 +162,7 @@ fn ticks_until(until: &Until, per_tick: &ClockValues) -> Result<u64, Fault> {
         ("updates", until.updates, ClockName::Updates),
         ("gradient_steps", until.gradient_steps, ClockName::GradientSteps),
         ("ticks", until.ticks, ClockName::Ticks),
+        ("epochs", until.epochs, ClockName::Epochs),
     ];
     let mut least: Option<(u64, &str, u64, u64)> = None;
     for (name, bound, clock) in bounds {
@@ -188,6 +196,7 @@ fn times(per_tick: ClockValues, ticks: u64) -> ClockValues {
         updates: per_tick.updates.saturating_mul(ticks),
         gradient_steps: per_tick.gradient_steps.saturating_mul(ticks),
         ticks,
+        epochs: per_tick.epochs.saturating_mul(ticks),
     }
 }
 

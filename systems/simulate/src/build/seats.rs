@@ -48,10 +48,14 @@ pub fn seats(
     let mut sorted: Vec<_> = environments.iter().collect();
     sorted.sort_by_key(|(_, name, ..)| *name);
     for &(entity, name, spec, live) in &sorted {
-        let seated = resolve(name, "seats", &spec.seats, &agent_keys, &mut faults);
+        let Some(names) = spec.fixed_seats() else {
+            faults.push(Fault::pipeline("seats that change are not collected").within(path(name, ["seats"])));
+            continue;
+        };
+        let seated = resolve(name, "seats", &names, &agent_keys, &mut faults);
         let Some(seated) = seated else { continue };
         if let Some(live) = live {
-            check_shapes(name, "seats", live.0.shape(), &spec.seats, &mut faults);
+            check_shapes(name, "seats", live.0.shape(), &names, &mut faults);
         }
         commands.entity(entity).insert(Seating::Fixed(seated.clone()));
         tables.push((entity, name, seated));
@@ -154,7 +158,7 @@ pub fn seats(
 /// The agents of an evaluation by seat: as written, the one agent in every seat, or the environment's own.
 fn evaluated_agents(spec: &EvaluateSpec, environment: &EnvironmentSpec) -> Vec<String> {
     match &spec.agents[..] {
-        [] => environment.seats.clone(),
+        [] => environment.fixed_seats().unwrap_or_default(),
         [one] => vec![one.clone(); environment.seats.len()],
         agents => agents.to_vec(),
     }

@@ -77,7 +77,7 @@ pub fn collect(
         let Ok(mut clocks) = groups.get_mut(member.0) else {
             continue;
         };
-        if clocks.finished {
+        if !clocks.running() {
             continue;
         }
         let Seating::Fixed(seats) = seating else {
@@ -91,7 +91,7 @@ pub fn collect(
                 continue;
             }
         };
-        let tick = clocks.now.ticks + 1;
+        let tick = clocks.tick() + 1;
         let entity = name.to_string();
         let shape = environment.0.shape();
         blocks.ensure_started();
@@ -128,7 +128,7 @@ pub fn collect(
             })
             .collect();
         clocks.now.env_steps += (blocks.lanes * collect.steps) as u64;
-        let metrics_due = plan.metrics_due(tick, clocks.total.ticks);
+        let metrics_due = plan.metrics_due(tick, clocks.ticks_before + clocks.total.ticks);
         let env_steps = clocks.now.env_steps;
         let (mut episodes, mut metrics) = (Episodes::new(shape.seats.len()), Metrics::default());
         let mut trajectories = Vec::new();

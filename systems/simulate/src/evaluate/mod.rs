@@ -61,7 +61,7 @@ pub fn evaluate(
         else {
             continue;
         };
-        let tick = clocks.now.ticks;
+        let tick = clocks.tick();
         let due = match spec.at {
             EvaluateAt::When(_) => clocks.finished,
             EvaluateAt::Every { every } => clocks.finished || tick.is_multiple_of(every.max(1)),
