@@ -20,6 +20,9 @@ pub trait Rules: Send + Sync + 'static {
     fn shape(&self) -> &EnvironmentShape;
     /// Writes a start state into `state`, every word of it.
     fn reset<D: Draw>(&self, state: &mut [u32], draw: &mut D);
+    /// Turns `state`, one that was visited before and that [`Rules::check`] accepts, into a start state: the clock goes back to zero and
+    /// whatever belongs to an episode rather than to its place is drawn anew. Rules whose states count time must say what to do.
+    fn restart<D: Draw>(&self, _state: &mut [u32], _draw: &mut D) {}
     /// One transition. `actions` is `[seats, components]`. Never called on a state that has ended.
     fn step<D: Draw>(&self, state: &mut [u32], actions: &[Self::Action], draw: &mut D, outcome: &mut Outcome<'_>);
     /// The transitions of many lanes at once, for rules that draw nothing in a transition and whose arithmetic vectorises over lanes:
@@ -41,6 +44,11 @@ pub trait Rules: Send + Sync + 'static {
     /// The global state for a centralised critic: `[global_len]`.
     fn global(&self, _state: &[u32], out: &mut [Self::Observation]) {
         debug_assert!(out.is_empty(), "rules with a global state write it");
+    }
+    /// Adds to `out`, `[seats, events]`, how often each of [`EnvironmentShape::events`] happened to each seat in the transition from
+    /// `before` to `after`, which lies before any reset. A pure function of its arguments. Called only where somebody counts.
+    fn events(&self, _before: &[u32], _actions: &[Self::Action], _after: &[u32], out: &mut [u32]) {
+        debug_assert!(out.is_empty(), "rules with events count them");
     }
     /// Whether `state` may be stepped: asked of every state that comes from outside, so that damaged words are told and never panic.
     ///
@@ -99,6 +107,8 @@ pub struct StepOutputs<'a> {
     /// Where wanted, for lanes that ended only: the observation before auto-reset, `[lanes, seats, width]`. Other lanes are left as
     /// they are.
     pub final_observations: Option<ObservationsMut<'a>>,
+    /// Where wanted: how often each event happened in this transition, `[lanes, seats, events]`, every element written.
+    pub events: Option<&'a mut [u32]>,
 }
 
 /// An environment before any lane of it runs: what builds blocks of lanes.
@@ -145,6 +155,13 @@ pub trait Lanes: Send + Sync {
     /// # Errors
     /// Wrong lengths, or states that the rules refuse.
     fn restore(&mut self, states: &[u32], episodes: &[u32], steps: &[u32]) -> Result<(), Fault>;
+    /// From the next reset on, every episode of every lane begins in one of `starts`, `[entries, state_words]`: its first draw picks an
+    /// entry uniformly, and [`Rules::restart`] draws what follows. `None`: resets as the rules say. Neither is part of what
+    /// [`Lanes::restore`] puts back.
+    ///
+    /// # Errors
+    /// No entry, a wrong length, or a state that the rules refuse; the lanes keep what they had.
+    fn set_starts(&mut self, starts: Option<Arc<[u32]>>) -> Result<(), Fault>;
     /// Starts `episode` afresh in `lane` (its reset is a pure function of key, lane and episode): how a recorded episode is replayed.
     fn begin(&mut self, lane: usize, episode: u32);
     /// The state of `lane` as text.

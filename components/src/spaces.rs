@@ -104,6 +104,8 @@ pub struct EnvironmentShape {
     pub masks: bool,
     /// Some seats can be idle, so `active` is written. Where false, every seat acts in every step.
     pub turns: bool,
+    /// What is worth counting per seat in a transition, by name, e.g. `deliveries`; see `Rules::events`. Empty where nothing is.
+    pub events: Vec<String>,
 }
 
 impl EnvironmentShape {

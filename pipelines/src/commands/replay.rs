@@ -273,6 +273,7 @@ impl<'a> Player<'a> {
             legal: shape.masks.then_some(&mut legal),
             active: shape.turns.then_some(&mut active),
             final_observations: None,
+            events: None,
         };
         self.block.step(actions.slice(0..actions.len()), &mut outputs)?;
         let same = rewards

@@ -69,6 +69,7 @@ fn rounds_of(environment: &dyn Simulate, lanes: usize, rounds: usize, seconds: f
                 legal: shape.masks.then_some(&mut legal),
                 active: shape.turns.then_some(&mut active),
                 final_observations: None,
+                events: None,
             };
             block.step(batch.slice(0..rows * shape.action_components()), &mut outputs)?;
         }

@@ -74,6 +74,7 @@ impl Beacon {
             global_len: 0,
             masks: false,
             turns: false,
+            events: Vec::new(),
         };
         Ok(Self {
             settings: settings.clone(),
@@ -95,6 +96,10 @@ impl Rules for Beacon {
         state[POSITION] = draw.below(cells);
         // One of the other cells: an episode never starts on its beacon.
         state[BEACON] = (state[POSITION] + 1 + draw.below(cells - 1)) % cells;
+        state[STEP] = 0;
+    }
+
+    fn restart<D: Draw>(&self, state: &mut [u32], _draw: &mut D) {
         state[STEP] = 0;
     }
 

@@ -200,6 +200,7 @@ fn cart_pole_classic_control_golden_in_lanes() {
             legal: None,
             active: None,
             final_observations: Some(ObservationsMut::Floats(&mut finals)),
+            events: None,
         };
         let actions: Vec<i32> = rows.iter().map(|row| row.action).collect();
         block

@@ -1,6 +1,7 @@
 //! OvercookedV2: golden traces of the reference, and properties that hold in any kitchen.
 
 mod conformance;
+mod events;
 mod kitchens;
 mod oddities;
 mod plain;

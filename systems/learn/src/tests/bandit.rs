@@ -85,6 +85,7 @@ impl Bandit {
             global_len: 0,
             masks: false,
             turns: false,
+            events: Vec::new(),
         };
         let mut rollout = ReplicaRollout::zeros(&shape, self.steps, self.lanes, 0, false);
         let width = rollout.width;

@@ -47,6 +47,7 @@ fn rollout(network: &Network) -> ReplicaRollout {
         global_len: 0,
         masks: true,
         turns: true,
+        events: Vec::new(),
     };
     let mut draw = draws(3);
     let mut rollout = ReplicaRollout::zeros(&shape, STEPS, 2, 0, false);

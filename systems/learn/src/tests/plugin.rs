@@ -43,6 +43,7 @@ fn shape() -> EnvironmentShape {
         global_len: 0,
         masks: false,
         turns: false,
+        events: Vec::new(),
     }
 }
 

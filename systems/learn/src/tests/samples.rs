@@ -44,6 +44,7 @@ fn rollout(network: &Network, seats: usize, steps: usize, finals: bool) -> Repli
         global_len: 0,
         masks: false,
         turns: seats > 1,
+        events: Vec::new(),
     };
     ReplicaRollout::zeros(&shape, steps, 1, 0, finals)
 }

@@ -81,6 +81,7 @@ pub(crate) fn collect_replica(
                 .then(|| &mut rollout.legal[(step + 1) * moves..(step + 2) * moves]),
             active: shape.turns.then_some(&mut next_active),
             final_observations: finals.map(|f| f.slice_mut(step * observations..(step + 1) * observations)),
+            events: None,
         };
         replica.block.step(rollout.actions.slice(by_action), &mut outputs)?;
         replica.time += 1;

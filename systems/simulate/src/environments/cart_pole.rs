@@ -77,6 +77,7 @@ impl CartPole {
             global_len: 0,
             masks: false,
             turns: false,
+            events: Vec::new(),
         };
         Ok(Self {
             shape,
@@ -193,6 +194,10 @@ impl Rules for CartPole {
         for word in &mut state[..4] {
             *word = draw.uniform(-START, START).to_bits();
         }
+        state[4] = 0;
+    }
+
+    fn restart<D: Draw>(&self, state: &mut [u32], _: &mut D) {
         state[4] = 0;
     }
 

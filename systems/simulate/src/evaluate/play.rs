@@ -127,6 +127,7 @@ fn play_part(game: &Match<'_>, first: usize, lanes: usize) -> Result<Played, Fau
             legal: shape.masks.then_some(&mut *legal),
             active: shape.turns.then_some(&mut *active),
             final_observations: None,
+            events: None,
         };
         block.step(actions.slice(0..rows * components), &mut outputs)?;
         for lane in 0..lanes {

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use starling_components::Fault;
-use starling_components::random::{Counter, Key};
+use starling_components::random::{Counter, Draw, Key};
 use starling_components::simulate::{LaneOutcomes, Outcome, Rules};
 use starling_components::spaces::{EnvironmentShape, ObservationElement, ObservationsMut};
 
@@ -21,6 +21,31 @@ pub(super) struct Chunk<'a, R: Rules> {
     pub(super) legal: Option<&'a mut [u8]>,
     pub(super) active: Option<&'a mut [u8]>,
     pub(super) final_observations: Option<&'a mut [R::Observation]>,
+    pub(super) events: Option<&'a mut [u32]>,
+}
+
+/// What all lanes of a block have in common while they are stepped.
+pub(super) struct Course<'a, R> {
+    pub(super) rules: &'a R,
+    pub(super) key: Key,
+    pub(super) strides: Strides,
+    /// See [`Lanes::set_starts`](starling_components::simulate::Lanes::set_starts).
+    pub(super) starts: Option<&'a [u32]>,
+}
+
+impl<R: Rules> Course<'_, R> {
+    /// The start of `episode` in the lane of that number.
+    #[inline]
+    pub(super) fn begin(&self, state: &mut [u32], lane: u32, episode: u32) {
+        let mut draw = Counter::new(self.key, lane, episode, 0);
+        let Some(starts) = self.starts else {
+            return self.rules.reset(state, &mut draw);
+        };
+        let words = self.strides.words;
+        let entry = draw.below((starts.len() / words) as u32) as usize;
+        state.copy_from_slice(&starts[entry * words..(entry + 1) * words]);
+        self.rules.restart(state, &mut draw);
+    }
 }
 
 /// Numbers per lane of everything that a step touches.
@@ -31,6 +56,7 @@ pub(super) struct Strides {
     pub(super) actions: usize,
     pub(super) observations: usize,
     pub(super) moves: usize,
+    pub(super) events: usize,
 }
 
 impl Strides {
@@ -42,6 +68,7 @@ impl Strides {
             actions: seats * shape.action_components(),
             observations: seats * shape.observation_width(),
             moves: seats * shape.moves(),
+            events: seats * shape.events.len(),
         }
     }
 }
@@ -69,6 +96,7 @@ impl<'a, R: Rules> Chunk<'a, R> {
         let (legal, legal_2) = cut(self.legal, lanes * strides.moves);
         let (active, active_2) = cut(self.active, lanes * strides.seats);
         let (finals, finals_2) = cut(self.final_observations, lanes * strides.observations);
+        let (events, events_2) = cut(self.events, lanes * strides.events);
         let head = Self {
             first: self.first,
             states,
@@ -85,6 +113,7 @@ impl<'a, R: Rules> Chunk<'a, R> {
             legal,
             active,
             final_observations: finals,
+            events,
         };
         let tail = Self {
             first: self.first + lanes as u32,
@@ -102,6 +131,7 @@ impl<'a, R: Rules> Chunk<'a, R> {
             legal: legal_2,
             active: active_2,
             final_observations: finals_2,
+            events: events_2,
         };
         (head, tail)
     }
@@ -125,22 +155,30 @@ impl<'a, R: Rules> Chunk<'a, R> {
         if let Some(finals) = &self.final_observations {
             expect_len("final_observations", finals.len(), width)?;
         }
+        if let Some(events) = &self.events {
+            expect_len("events", events.len(), lanes * strides.events)?;
+        }
         Ok(())
     }
 
-    fn step(&mut self, rules: &R, key: Key, strides: Strides) {
-        let batched = rules.step_lanes(self.states, self.actions, &mut self.outcomes);
+    fn step(&mut self, course: &Course<'_, R>) {
+        let before = self.events.is_some().then(|| self.states.to_vec());
+        let batched = course.rules.step_lanes(self.states, self.actions, &mut self.outcomes);
         for lane in 0..self.steps.len() {
             if !batched {
-                self.step_lane(rules, key, strides, lane);
+                self.step_lane(course, lane);
             }
-            self.finish_lane(rules, key, strides, lane);
+            if let Some(before) = &before {
+                self.count_events(course, before, lane);
+            }
+            self.finish_lane(course, lane);
         }
     }
 
     /// The transition of one lane.
     #[inline]
-    fn step_lane(&mut self, rules: &R, key: Key, strides: Strides, lane: usize) {
+    fn step_lane(&mut self, course: &Course<'_, R>, lane: usize) {
+        let strides = course.strides;
         let rewards = row(self.outcomes.rewards, lane, strides.seats);
         let shaped = row(self.outcomes.shaped, lane, strides.seats);
         rewards.fill(0.0);
@@ -154,15 +192,33 @@ impl<'a, R: Rules> Chunk<'a, R> {
         let state = row(self.states, lane, strides.words);
         let actions = &self.actions[lane * strides.actions..(lane + 1) * strides.actions];
         let number = self.first + lane as u32;
-        let mut draw = Counter::new(key, number, self.episodes[lane], self.steps[lane] + 1);
-        rules.step(state, actions, &mut draw, &mut outcome);
+        let mut draw = Counter::new(course.key, number, self.episodes[lane], self.steps[lane] + 1);
+        course.rules.step(state, actions, &mut draw, &mut outcome);
         self.outcomes.terminated[lane] = u8::from(outcome.terminated);
         self.outcomes.truncated[lane] = u8::from(outcome.truncated);
     }
 
+    /// What happened in the transition of one lane, from the states `before`.
+    fn count_events(&mut self, course: &Course<'_, R>, before: &[u32], lane: usize) {
+        let Some(events) = self.events.as_deref_mut() else {
+            return;
+        };
+        let (words, actions) = (course.strides.words, course.strides.actions);
+        let own = |width: usize| lane * width..(lane + 1) * width;
+        let out = row(events, lane, course.strides.events);
+        out.fill(0);
+        course.rules.events(
+            &before[own(words)],
+            &self.actions[own(actions)],
+            &self.states[own(words)],
+            out,
+        );
+    }
+
     /// Auto-reset and observation of one lane after its transition.
     #[inline]
-    fn finish_lane(&mut self, rules: &R, key: Key, strides: Strides, lane: usize) {
+    fn finish_lane(&mut self, course: &Course<'_, R>, lane: usize) {
+        let (rules, strides) = (course.rules, course.strides);
         let state = row(self.states, lane, strides.words);
         self.steps[lane] += 1;
         if self.outcomes.terminated[lane] | self.outcomes.truncated[lane] != 0 {
@@ -172,7 +228,7 @@ impl<'a, R: Rules> Chunk<'a, R> {
             self.episodes[lane] += 1;
             self.steps[lane] = 0;
             let number = self.first + lane as u32;
-            rules.reset(state, &mut Counter::new(key, number, self.episodes[lane], 0));
+            course.begin(state, number, self.episodes[lane]);
         }
         rules.observe(state, row(self.observations, lane, strides.observations));
         if let Some(legal) = self.legal.as_deref_mut() {
@@ -213,27 +269,25 @@ pub(super) fn wrong_kind(what: &str) -> Fault {
 }
 
 /// Steps a chunk, in parallel where it is large.
-pub(super) fn step_chunks<R: Rules>(rules: &R, key: Key, strides: Strides, mut chunk: Chunk<'_, R>) {
+pub(super) fn step_chunks<R: Rules>(course: &Course<'_, R>, mut chunk: Chunk<'_, R>) {
     let lanes = chunk.steps.len();
     if lanes < 2 * CHUNK_LANES || rayon::current_num_threads() == 1 {
         // Chunks all the same: they fit the first-level cache, a large block does not.
         let mut rest = chunk;
         while rest.steps.len() > CHUNK_LANES {
-            let (mut head, tail) = rest.split(CHUNK_LANES, strides);
-            head.step(rules, key, strides);
+            let (mut head, tail) = rest.split(CHUNK_LANES, course.strides);
+            head.step(course);
             rest = tail;
         }
-        rest.step(rules, key, strides);
+        rest.step(course);
         return;
     }
     let mut chunks = Vec::with_capacity(lanes.div_ceil(CHUNK_LANES));
     while chunk.steps.len() > CHUNK_LANES {
-        let (head, tail) = chunk.split(CHUNK_LANES, strides);
+        let (head, tail) = chunk.split(CHUNK_LANES, course.strides);
         chunks.push(head);
         chunk = tail;
     }
     chunks.push(chunk);
-    chunks
-        .into_par_iter()
-        .for_each(|mut chunk| chunk.step(rules, key, strides));
+    chunks.into_par_iter().for_each(|mut chunk| chunk.step(course));
 }

@@ -6,7 +6,7 @@
 
 mod chunk;
 
-use chunk::{Chunk, Strides, expect_len, of_mut, row, step_chunks, wrong_kind};
+use chunk::{Chunk, Course, Strides, expect_len, of_mut, row, step_chunks, wrong_kind};
 use starling_components::Fault;
 use starling_components::random::{Counter, Key};
 use starling_components::simulate::{LaneOutcomes, Lanes, Outcome, Rules, Simulate, StepOutputs};
@@ -39,6 +39,7 @@ impl<R: Rules> Simulate for Vectorised<R> {
             states: vec![0; lanes * self.rules.shape().state_words],
             episodes: vec![0; lanes],
             steps: vec![0; lanes],
+            starts: None,
             rules: Arc::clone(&self.rules),
             key,
             first,
@@ -58,6 +59,8 @@ struct LaneBlock<R> {
     episodes: Vec<u32>,
     /// Transitions done in the current episode, `[lanes]`.
     steps: Vec<u32>,
+    /// `[entries, state_words]`, checked; see [`Lanes::set_starts`].
+    starts: Option<Arc<[u32]>>,
 }
 
 impl<R: Rules> LaneBlock<R> {
@@ -68,6 +71,29 @@ impl<R: Rules> LaneBlock<R> {
     fn state(&self, lane: usize) -> &[u32] {
         let words = self.rules.shape().state_words;
         &self.states[lane * words..(lane + 1) * words]
+    }
+
+    /// Whether every lane may begin in each of `starts`.
+    fn check_starts(&self, starts: &[u32]) -> Result<(), Fault> {
+        let words = self.rules.shape().state_words;
+        let entries = starts.len() / words.max(1);
+        if entries == 0 || entries * words != starts.len() || u32::try_from(entries).is_err() {
+            return Err(Fault::run(format!(
+                "{} words are no states to start from; a state of these rules has {words}",
+                starts.len()
+            )));
+        }
+        let refused = starts
+            .chunks_exact(words)
+            .enumerate()
+            .find_map(|(entry, state)| Some((entry, self.rules.check(state).err()?)));
+        match refused {
+            None => Ok(()),
+            Some((entry, fault)) => Err(Fault::records(format!(
+                "start state {entry} of {entries}: {}",
+                fault.message
+            ))),
+        }
     }
 
     /// Calls `write` with the state and the row of every lane.
@@ -110,10 +136,16 @@ impl<R: Rules> Lanes for LaneBlock<R> {
                 Some(finals) => Some(of_mut::<R>(finals, "final_observations")?),
                 None => None,
             },
+            events: outputs.events.as_deref_mut(),
         };
-        let strides = Strides::of(self.rules.shape());
-        chunk.check(strides)?;
-        step_chunks(&*self.rules, self.key, strides, chunk);
+        let course = Course {
+            rules: &*self.rules,
+            key: self.key,
+            strides: Strides::of(self.rules.shape()),
+            starts: self.starts.as_deref(),
+        };
+        chunk.check(course.strides)?;
+        step_chunks(&course, chunk);
         Ok(())
     }
 
@@ -169,12 +201,25 @@ impl<R: Rules> Lanes for LaneBlock<R> {
         Ok(())
     }
 
+    fn set_starts(&mut self, starts: Option<Arc<[u32]>>) -> Result<(), Fault> {
+        if let Some(starts) = &starts {
+            self.check_starts(starts)?;
+        }
+        self.starts = starts;
+        Ok(())
+    }
+
     fn begin(&mut self, lane: usize, episode: u32) {
-        let words = self.rules.shape().state_words;
         self.episodes[lane] = episode;
         self.steps[lane] = 0;
-        let mut draw = Counter::new(self.key, self.first + lane as u32, episode, 0);
-        self.rules.reset(row(&mut self.states, lane, words), &mut draw);
+        let course = Course {
+            rules: &*self.rules,
+            key: self.key,
+            strides: Strides::of(self.rules.shape()),
+            starts: self.starts.as_deref(),
+        };
+        let state = row(&mut self.states, lane, course.strides.words);
+        course.begin(state, self.first + lane as u32, episode);
     }
 
     fn render(&self, lane: usize) -> String {

@@ -46,6 +46,7 @@ fn step(environment: &dyn Simulate, block: &mut dyn Lanes, actions: Actions<'_>)
         legal: shape.masks.then_some(&mut *written.legal),
         active: shape.turns.then_some(&mut *written.active),
         final_observations: Some(written.finals.slice_mut(0..width)),
+        events: None,
     };
     block.step(actions, &mut outputs).expect("buffers of the right size");
     written
@@ -185,6 +186,7 @@ fn wrong_buffers_are_faults() {
             legal: None,
             active: None,
             final_observations: None,
+            events: None,
         };
         block.step(actions, &mut outputs).err().map(|fault| fault.message)
     };

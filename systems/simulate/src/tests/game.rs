@@ -54,6 +54,7 @@ impl Game {
             global_len: 0,
             masks: true,
             turns: settings.turns,
+            events: ["points", "ends"].map(str::to_owned).to_vec(),
         })
     }
 }
@@ -78,6 +79,20 @@ impl Rules for Game {
         outcome.terminated = state[0] >= 12;
         outcome.truncated = state[2] >= 30;
         state[1] = 1 - state[1];
+    }
+    fn restart<D: Draw>(&self, state: &mut [u32], _: &mut D) {
+        state[2] = 0;
+    }
+    fn events(&self, before: &[u32], actions: &[i32], after: &[u32], out: &mut [u32]) {
+        let seat = before[1] as usize;
+        out[seat * 2] += actions[seat] as u32;
+        out[seat * 2 + 1] += u32::from(after[0] >= 12);
+    }
+    fn check(&self, state: &[u32]) -> Result<(), Fault> {
+        if state[0] >= 12 {
+            return Err(Fault::records("the game is over"));
+        }
+        Ok(())
     }
     fn observe(&self, state: &[u32], out: &mut [u8]) {
         for (seat, row) in out.chunks_exact_mut(3).enumerate() {

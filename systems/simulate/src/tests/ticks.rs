@@ -143,6 +143,7 @@ fn check_replay(environment: &dyn Simulate, recorded: &Recorded, rows: &[(u32, V
             legal: shape.masks.then_some(&mut *legal),
             active: shape.turns.then_some(&mut *active),
             final_observations: None,
+            events: None,
         };
         block.step(Actions::Discrete(actions), &mut outputs).expect("one lane");
         assert_eq!(&rewards, recorded_rewards);

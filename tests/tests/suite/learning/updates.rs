@@ -40,6 +40,7 @@ fn shape(config: &Value) -> EnvironmentShape {
         global_len: 0,
         masks: false,
         turns: false,
+        events: Vec::new(),
     }
 }
 

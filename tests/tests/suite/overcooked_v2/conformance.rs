@@ -236,6 +236,7 @@ fn replay_lanes(episode: &Episode) -> usize {
             legal: None,
             active: None,
             final_observations: None,
+            events: None,
         };
         let actions = step.actions.repeat(LANES);
         lanes

@@ -6,6 +6,7 @@
 
 mod build;
 mod check;
+mod events;
 mod featurize;
 mod interaction;
 mod kitchen;
@@ -63,6 +64,8 @@ pub struct OvercookedV2 {
     pots: Vec<u32>,
     buttons: Vec<u32>,
     walls: Vec<u32>,
+    /// Distinct recipes, in the order in which their deliveries are counted.
+    dishes: Vec<u32>,
     /// Distinct enclosed spaces of the cooks' starts, and which is whose.
     spaces: Vec<Vec<u32>>,
     space_of: Vec<usize>,
@@ -122,12 +125,14 @@ impl OvercookedV2 {
             global_len: 0,
             masks: false,
             turns: false,
+            events: events::names(&kitchen),
         };
         Self {
             ways: Ways::of(&kitchen),
             pots: kitchen.cells_where(|code| code == POT),
             buttons: kitchen.cells_where(|code| code == BUTTON),
             walls: kitchen.cells_where(|code| code == WALL),
+            dishes: events::distinct(&kitchen.recipes),
             kitchen,
             options,
             words,
@@ -197,6 +202,14 @@ impl Rules for OvercookedV2 {
         outcome.rewards.fill(task as f32);
         // Only the clock ends an episode.
         outcome.truncated = *state.step >= self.options.max_steps;
+    }
+
+    fn restart<D: Draw>(&self, state: &mut [u32], draw: &mut D) {
+        self.start_over(state, draw);
+    }
+
+    fn events(&self, before: &[u32], actions: &[i32], after: &[u32], out: &mut [u32]) {
+        self.count_events(before, actions, after, out);
     }
 
     fn observe(&self, state: &[u32], out: &mut [u8]) {

@@ -32,6 +32,12 @@ impl Ways {
         self.faced[cook.cell as usize][(cook.direction & 3) as usize] as usize
     }
 
+    /// Where a step from `cell` leads if no cook is in the way.
+    #[inline]
+    pub(super) fn leads(&self, cell: u32, direction: u32) -> u32 {
+        self.step[cell as usize][direction as usize]
+    }
+
     /// Moves all cooks. Directions are set even where the move is blocked; other cooks block by sending back.
     #[inline]
     pub(super) fn advance(&self, cooks: &mut [Cook], actions: &[i32]) {

@@ -1,4 +1,4 @@
-//! Start states: sections 5.1 to 5.3 and 5.5 of the rules.
+//! Start states: section 5 of the rules.
 //!
 //! All probabilities are multiples of 1/20, so that everything is drawn in integers.
 
@@ -28,6 +28,14 @@ impl OvercookedV2 {
                 state.items[wall as usize] = self.draw_counter(draw);
             }
         }
+        self.draw_permutations(state.permutations, draw);
+    }
+
+    /// A visited state as a start (section 5.4): everything stays in its place, the clock and the names of ingredients are new.
+    pub(super) fn start_over<D: Draw>(&self, words: &mut [u32], draw: &mut D) {
+        let state = self.words.change(words);
+        *state.step = 0;
+        *state.flags = 0;
         self.draw_permutations(state.permutations, draw);
     }
 
