@@ -1,4 +1,4 @@
-//! The one maths module: `exp`, `ln`, `tanh`, `sin`, `cos` from IEEE additions, products and divisions only.
+//! The one maths module: `exp`, `ln`, `tanh`, `sin`, `cos` from IEEE additions, products and divisions only; and angles.
 //!
 //! The standard library's versions call the platform's libm, whose last bits differ between systems; these do not.
 //! All functions are branch-light so that loops over slices vectorise. Errors against the exact value are stated per
@@ -135,6 +135,23 @@ pub fn sin_cos(x: f32) -> (f32, f32) {
     (sin, cos)
 }
 
+/// The angle in [-pi, pi) by whole turns: the floored remainder of `x + pi` by `2 pi`, less `pi`, with both constants rounded to `f32` and
+/// the remainder rounded once, for |x| up to 25 000; beyond, bits are lost.
+#[inline]
+pub fn wrap_angle(x: f32) -> f32 {
+    use std::f32::consts::{PI, TAU};
+    // 2 pi in two parts, exactly: each has few bits, so that products with whole turns are exact, and so are the differences.
+    const TAU_HIGH: f32 = 6.281_25;
+    const TAU_LOW: f32 = TAU - TAU_HIGH;
+    let sum = x + PI;
+    let turns = (sum * (1.0 / TAU)).trunc();
+    let rest = (sum - turns * TAU_HIGH) - turns * TAU_LOW;
+    let rest = rest + if rest < 0.0 { TAU } else { 0.0 };
+    // The quotient may round to the next whole turn.
+    let rest = rest - if rest >= TAU { TAU } else { 0.0 };
+    rest - PI
+}
+
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)] // the platform's f64 functions are the yardstick here
 mod tests {
@@ -180,6 +197,23 @@ mod tests {
             3e-7,
             3e-7,
         );
+    }
+
+    #[test]
+    fn angles_are_wrapped_by_whole_turns() {
+        use std::f32::consts::{PI, TAU};
+        // `rem_euclid` of `f32` is the exact remainder, moved up by one rounded sum.
+        let plain = |x: f32| (x + PI).rem_euclid(TAU) - PI;
+        for x in sweep(-40.0, 40.0, 400_000).chain(sweep(-25e3, 25e3, 400_000)) {
+            let (got, want) = (wrap_angle(x), plain(x));
+            // At the seam either end may come out.
+            assert!(
+                got == want || (got + want).abs() <= 1e-6 && got.abs() > 3.14,
+                "wrap_angle({x}) = {got}, want {want}"
+            );
+        }
+        assert_eq!((wrap_angle(PI), wrap_angle(-PI), wrap_angle(0.0)), (-PI, -PI, 0.0));
+        assert!(wrap_angle(f32::NAN).is_nan());
     }
 
     #[test]

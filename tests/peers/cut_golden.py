@@ -51,16 +51,27 @@ def only(table, column, values):
     return table.filter([value in values for value in table[column].to_pylist()])
 
 
+# Of each game: how many whole episodes of each policy, and every how manyth of the one-step episodes from all over the state space.
+CLASSIC_CONTROL = {
+    "Acrobot-v1": {"random": 1, "pump": 1, "edge": 3},
+    "CartPole-v1": {"random": 8, "balance": 1, "edge": 4},
+    "MountainCar-v0": {"random": 1, "pump": 3, "edge": 4},
+    "MountainCarContinuous-v0": {"random": 1, "pump": 3, "edge": 4},
+    "Pendulum-v1": {"random": 2, "spin": 1, "edge": 4},
+}
+
+
 def classic_control(source, target):
-    """Of CartPole: short random episodes, one balanced to the time limit, and every fourth state from the whole space."""
-    table = pq.read_table(source / "CartPole-v1.parquet")
-    rows = list(zip(table["policy"].to_pylist(), table["episode"].to_pylist()))
-    first = {policy: min(episode for other, episode in rows if other == policy) for policy, _ in rows}
-    kept = []
-    for policy, episode in rows:
-        number = episode - first[policy]
-        kept.append({"random": number < 8, "balance": number < 1}.get(policy, number % 4 == 0))
-    write(table.filter(kept), target / "CartPole-v1.parquet")
+    """Whole episodes of every policy, one to the time limit among them, and states from the whole space."""
+    for name, wanted in CLASSIC_CONTROL.items():
+        table = pq.read_table(source / f"{name}.parquet")
+        rows = list(zip(table["policy"].to_pylist(), table["episode"].to_pylist()))
+        first = {policy: min(episode for other, episode in rows if other == policy) for policy, _ in rows}
+        kept = []
+        for policy, episode in rows:
+            number = episode - first[policy]
+            kept.append(number % wanted[policy] == 0 if policy == "edge" else number < wanted[policy])
+        write(table.filter(kept), target / f"{name}.parquet")
 
 
 SUBJECTS = {"overcooked_v2": overcooked_v2, "classic_control": classic_control}

@@ -1,4 +1,8 @@
 //! Settings of the environments, one file each, named as in `rules.<name>`.
 
+pub mod acrobot;
 pub mod cart_pole;
+pub mod mountain_car;
+pub mod mountain_car_continuous;
 pub mod overcooked_v2;
+pub mod pendulum;

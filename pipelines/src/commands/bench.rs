@@ -66,6 +66,15 @@ const CASES: &[Case] = &[
         2,
     ),
     ("classic_control/cart_pole", "cart_pole", || json!({}), 1),
+    ("classic_control/acrobot", "acrobot", || json!({}), 1),
+    ("classic_control/mountain_car", "mountain_car", || json!({}), 1),
+    (
+        "classic_control/mountain_car_continuous",
+        "mountain_car_continuous",
+        || json!({}),
+        1,
+    ),
+    ("classic_control/pendulum", "pendulum", || json!({}), 1),
 ];
 
 const LANES: [usize; 2] = [1024, 4096];

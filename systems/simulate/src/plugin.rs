@@ -63,8 +63,12 @@ fn register(registry: &mut Registry) {
         .table::<EvaluateSpec>("evaluate")
         .slot::<RulesSlot>()
         .slot::<ScriptSlot>();
+    environments::acrobot::register(registry);
     environments::cart_pole::register(registry);
+    environments::mountain_car::register(registry);
+    environments::mountain_car_continuous::register(registry);
     environments::overcooked_v2::register(registry);
+    environments::pendulum::register(registry);
     scripts::random::register(registry);
 }
 

@@ -1,12 +1,17 @@
 //! Every test that needs more than one crate, in one binary: one module per subject.
 
+mod acrobot;
 mod cart_pole;
+mod classic_control;
 mod exactness;
 mod faults;
 mod guides;
 mod learning;
+mod mountain_car;
+mod mountain_car_continuous;
 mod outside;
 mod overcooked_v2;
+mod pendulum;
 mod pipeline_file;
 mod record;
 mod rows;

@@ -1,11 +1,11 @@
-//! Blocks of lanes: chunks, parts and auto-reset; faults; the vector way of CartPole.
+//! Blocks of lanes: chunks, parts and auto-reset; faults.
 
 use super::game::{Game, GameSettings};
 use crate::environments::cart_pole::CartPole;
 use crate::lanes::Vectorised;
 use starling_components::environments::cart_pole::CartPoleSettings;
-use starling_components::random::{Counter, Draw, Key};
-use starling_components::simulate::{LaneOutcomes, Lanes, Outcome, Rules, Simulate, StepOutputs};
+use starling_components::random::{Counter, Key};
+use starling_components::simulate::{Lanes, Outcome, Rules, Simulate, StepOutputs};
 use starling_components::spaces::{ActionBuffer, Actions, ObservationBuffer};
 
 /// Everything that one step writes, with no final observations where nothing ended.
@@ -210,54 +210,4 @@ fn wrong_buffers_are_faults() {
     assert!(block.restore(&states, &[0], &[0, 0]).is_err());
     assert!(block.restore(&states, &[4, 5], &[0, 0]).is_ok());
     assert_eq!(block.episodes(), [4, 5]);
-}
-
-#[test]
-fn cart_pole_in_vector_registers_is_cart_pole() {
-    let rules = CartPole::new(&CartPoleSettings { max_steps: 40 }).expect("settings");
-    for lanes in [1, 15, 16, 17, 100, 1000] {
-        let mut draw = Counter::new(Key::of_seed(lanes as u64), 0, 0, 0);
-        let mut states: Vec<u32> = Vec::new();
-        let mut moves = Vec::new();
-        for lane in 0..lanes {
-            // Far beyond the limits too, with numbers that are none.
-            let wide = if lane % 3 == 0 { 100.0 } else { 1.0 };
-            let wide = if lane == 7 { f32::NAN } else { wide };
-            states.extend([2.6, 3.0, 0.3, 4.0].map(|limit: f32| draw.uniform(-limit * wide, limit * wide).to_bits()));
-            states.push(draw.below(45));
-            moves.push(draw.below(2) as i32);
-        }
-        let mut vector = states.clone();
-        let (mut rewards, mut shaped) = (vec![9.0; lanes], vec![9.0; lanes]);
-        let (mut terminated, mut truncated) = (vec![9; lanes], vec![9; lanes]);
-        let mut outcomes = LaneOutcomes {
-            rewards: &mut rewards,
-            shaped: &mut shaped,
-            terminated: &mut terminated,
-            truncated: &mut truncated,
-        };
-        assert!(rules.step_lanes(&mut vector, &moves, &mut outcomes));
-        for (lane, state) in states.chunks_exact_mut(5).enumerate() {
-            let mut plain = Outcome {
-                rewards: &mut [0.0],
-                shaped: &mut [0.0],
-                terminated: false,
-                truncated: false,
-            };
-            rules.step(state, &moves[lane..=lane], &mut draw, &mut plain);
-            assert_eq!((rewards[lane], shaped[lane]), (plain.rewards[0], plain.shaped[0]));
-            assert_eq!(
-                (terminated[lane], truncated[lane]),
-                (plain.terminated.into(), plain.truncated.into())
-            );
-            let ours = &vector[lane * 5..lane * 5 + 5];
-            let numbers = |words: &[u32]| -> Vec<Option<u32>> {
-                words
-                    .iter()
-                    .map(|&w| (!f32::from_bits(w).is_nan()).then_some(w))
-                    .collect()
-            };
-            assert_eq!(numbers(ours), numbers(state), "lane {lane} of {lanes}");
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod game;
+mod single;
 mod starts;
 mod ticks;
 mod wrong;
