@@ -199,6 +199,7 @@ mod tests {
             updates: v,
             gradient_steps: v,
             ticks: v,
+            epochs: v,
         };
         Clocks {
             now: all(now),

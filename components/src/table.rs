@@ -70,6 +70,11 @@ pub enum ColumnData {
         name: String,
         rows: usize,
     },
+    /// Few names in many rows, for a column of kind `Name`: row i holds `names[rows[i]]`.
+    FewNames {
+        names: Vec<String>,
+        rows: Vec<u32>,
+    },
     Text(Vec<String>),
     /// `data` is `[rows, width]`.
     Bytes {
@@ -100,6 +105,7 @@ impl ColumnData {
             Self::F64(v) => v.len(),
             Self::Name(v) | Self::Text(v) => v.len(),
             Self::OneName { rows, .. } => *rows,
+            Self::FewNames { rows, .. } => rows.len(),
             Self::Bytes { width, data } => data.len().checked_div(*width).unwrap_or(0),
             Self::ListI32 { width, data } => data.len().checked_div(*width).unwrap_or(0),
             Self::ListF32 { width, data } => data.len().checked_div(*width).unwrap_or(0),

@@ -6,7 +6,7 @@ use crate::table::{Block, ColumnData, ColumnKind, TableSpec};
 /// The `trajectories` table.
 pub static TRAJECTORIES: TableSpec = TableSpec {
     name: "trajectories",
-    version: 1,
+    version: 2,
     doc: "one transition of one lane; with the pipeline and its seed it can be simulated again from (entity, replica, lane, episode; of an evaluation also the tick) and the actions",
     columns: &[
         column(
@@ -63,6 +63,13 @@ pub static TRAJECTORIES: TableSpec = TableSpec {
         column("terminated", ColumnKind::Bool, "", "", "the rules ended the episode"),
         column("truncated", ColumnKind::Bool, "", "", "the episode was cut off"),
         column(
+            "seating",
+            ColumnKind::Name,
+            "",
+            "",
+            "agent:replica of each seat in this episode, comma-separated; since version 2",
+        ),
+        column(
             "observations",
             ColumnKind::Bytes,
             "",
@@ -74,7 +81,8 @@ pub static TRAJECTORIES: TableSpec = TableSpec {
 };
 
 /// Rows of `trajectories` of one entity, column by column. `actions` is `[rows, seats x components]`, `rewards` and `shaped` `[rows, seats]`,
-/// `observations` `[rows, bytes per row]` or empty.
+/// `observations` `[rows, bytes per row]` or empty. `seating_of` is the index into `seatings` of each row; empty where all rows have the
+/// first.
 #[derive(Debug, Default)]
 #[allow(missing_docs)] // documented in `TRAJECTORIES`
 pub struct Trajectories {
@@ -92,6 +100,8 @@ pub struct Trajectories {
     pub shaped: Vec<f32>,
     pub terminated: Vec<bool>,
     pub truncated: Vec<bool>,
+    pub seatings: Vec<String>,
+    pub seating_of: Vec<u32>,
     pub observations: Vec<u8>,
 }
 
@@ -99,9 +109,19 @@ impl Trajectories {
     /// The rows as a block.
     pub fn into_block(self) -> Block {
         let seats = self.seats;
+        let rows = self.tick.len();
         let entity = ColumnData::OneName {
             name: self.entity,
-            rows: self.tick.len(),
+            rows,
+        };
+        let seating = if self.seating_of.is_empty() {
+            let name = self.seatings.into_iter().next().unwrap_or_default();
+            ColumnData::OneName { name, rows }
+        } else {
+            ColumnData::FewNames {
+                names: self.seatings,
+                rows: self.seating_of,
+            }
         };
         Block {
             table: &TRAJECTORIES,
@@ -126,6 +146,7 @@ impl Trajectories {
                 },
                 ColumnData::Bool(self.terminated),
                 ColumnData::Bool(self.truncated),
+                seating,
                 ColumnData::Bytes {
                     width: self.observation_bytes,
                     data: self.observations,

@@ -135,6 +135,7 @@ fn name_at(column: &ColumnData, row: usize) -> Option<&str> {
     match column {
         ColumnData::Name(names) | ColumnData::Text(names) => names.get(row).map(String::as_str),
         ColumnData::OneName { name, .. } => Some(name),
+        ColumnData::FewNames { names, rows } => names.get(*rows.get(row)? as usize).map(String::as_str),
         _ => None,
     }
 }

@@ -48,6 +48,8 @@ fn block(tick: u64, bytes: usize) -> Block {
             .collect(),
         terminated: vec![false; rows],
         truncated: vec![false; rows],
+        seatings: vec!["chef:0,chef:0".into()],
+        seating_of: Vec::new(),
         observations,
     }
     .into_block()

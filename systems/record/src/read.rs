@@ -136,6 +136,11 @@ impl<'a> Columns<'a> {
     pub fn text(self, name: &str) -> Result<&'a StringArray, Fault> {
         self.typed(name)
     }
+    /// A column of names or text that parts of an older version of their table lack.
+    #[allow(clippy::missing_errors_doc)]
+    pub fn text_if_any(self, name: &str) -> Result<Option<&'a StringArray>, Fault> {
+        self.0.column_by_name(name).map(|_| self.typed(name)).transpose()
+    }
     /// A column of flags.
     #[allow(clippy::missing_errors_doc)]
     pub fn flags(self, name: &str) -> Result<&'a BooleanArray, Fault> {
@@ -267,6 +272,8 @@ pub struct StepRow {
     pub shaped: Vec<f32>,
     /// The episode ended here, by the rules or by a cut-off.
     pub ended: bool,
+    /// `agent:replica` of each seat, comma-separated; `None` in records from before version 2 of the table.
+    pub seating: Option<String>,
 }
 
 /// Recorded steps of the episodes that `wanted` accepts, each in step order; an episode may be incomplete where the run stopped.
@@ -283,7 +290,7 @@ pub fn recorded_steps(
         let columns = Columns(&batch);
         let (replica, lane) = (columns.u32("replica")?, columns.u32("lane")?);
         let (episode, step) = (columns.u32("episode")?, columns.u32("step")?);
-        let entity = columns.text("entity")?;
+        let (entity, seating) = (columns.text("entity")?, columns.text_if_any("seating")?);
         let (terminated, truncated) = (columns.flags("terminated")?, columns.flags("truncated")?);
         for row in 0..batch.num_rows() {
             let key = EpisodeKey {
@@ -301,6 +308,7 @@ pub fn recorded_steps(
                 rewards: columns.f32_list("rewards", row)?,
                 shaped: columns.f32_list("shaped", row)?,
                 ended: terminated.value(row) || truncated.value(row),
+                seating: seating.map(|names| names.value(row).to_owned()),
             });
         }
     }

@@ -148,6 +148,11 @@ fn array(column: ColumnData, kind: ColumnKind, rows: usize, width: usize) -> Res
         (ColumnData::OneName { name, rows }, ColumnKind::Name) => {
             Arc::new(StringArray::from_iter_values(std::iter::repeat_n(name, rows)))
         }
+        (ColumnData::FewNames { names, rows }, ColumnKind::Name) => {
+            let name = |&row: &u32| names.get(row as usize).map(String::as_str);
+            let named: Option<Vec<&str>> = rows.iter().map(name).collect();
+            Arc::new(StringArray::from_iter_values(named.ok_or("a row without a name")?))
+        }
         (ColumnData::Bytes { width: own, data }, ColumnKind::Bytes) => bytes(data, own, rows, width)?,
         (ColumnData::ListI32 { width, data }, ColumnKind::ListI32) => {
             list(Arc::new(Int32Array::from(data)), DataType::Int32, width, rows)?

@@ -352,6 +352,7 @@ fn block_bytes(block: &Block) -> usize {
         ColumnData::F64(v) => v.len() * 8,
         ColumnData::Name(v) | ColumnData::Text(v) => names(v),
         ColumnData::OneName { .. } => 0,
+        ColumnData::FewNames { rows, .. } => rows.len() * 4,
         ColumnData::Bytes { data, .. } => data.len(),
         ColumnData::ListI32 { data, .. } => data.len() * 4,
         ColumnData::ListF32 { data, .. } => data.len() * 4,

@@ -14,6 +14,8 @@ pub(crate) struct Origin<'a> {
     pub tick: u64,
     pub entity: &'a str,
     pub replica: u32,
+    /// `agent:replica` of each seat.
+    pub seating: &'a str,
 }
 
 /// The recorded rows of one replica's rollout, by step and then lane. `episodes` and `steps` are those of each lane before the first step.
@@ -89,6 +91,8 @@ pub(crate) fn rows_of(
         shaped: picked(&rollout.shaped, rollout.seats, pick),
         terminated: picked(&rollout.terminated, 1, pick).iter().map(|&t| t != 0).collect(),
         truncated: picked(&rollout.truncated, 1, pick).iter().map(|&t| t != 0).collect(),
+        seatings: vec![origin.seating.to_owned()],
+        seating_of: Vec::new(),
         observations,
     }
 }

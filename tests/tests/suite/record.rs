@@ -66,6 +66,8 @@ fn trajectories(tick: u64, rows: usize, bytes: usize) -> Block {
         shaped: vec![0.0; 2 * rows],
         terminated: vec![false; rows],
         truncated: vec![false; rows],
+        seatings: vec!["chef:0,chef:0".into()],
+        seating_of: Vec::new(),
         observations: (0..rows * bytes).map(|_| draw.word() as u8).collect(),
     }
     .into_block()

@@ -140,6 +140,18 @@ fn rows_read_back_as_they_were_written() {
     assert_eq!(*key, expected);
     assert_eq!(steps.iter().map(|s| s.step).collect::<Vec<_>>(), [0, 1, 2, 3]);
     assert_eq!((&steps[0].actions[..], steps[3].ended), (&[2, 3][..], true));
+    let seatings: Vec<_> = steps.iter().map(|s| s.seating.as_deref()).collect();
+    let two = [Some("chef:0,chef:0"), Some("chef:0,guest:2")];
+    assert_eq!(seatings, [two[0], two[1], two[0], two[1]]);
+}
+
+#[test]
+fn a_column_of_a_newer_version_is_absent_and_not_an_error() {
+    let names = arrow::array::StringArray::from(vec!["kitchen"]);
+    let batch = arrow::array::RecordBatch::try_from_iter([("entity", std::sync::Arc::new(names) as _)]).unwrap();
+    let columns = Columns(&batch);
+    assert!(columns.text_if_any("seating").unwrap().is_none());
+    assert_eq!(columns.text_if_any("entity").unwrap().unwrap().value(0), "kitchen");
 }
 
 #[test]

@@ -108,6 +108,7 @@ fn play(
         updates: tick,
         env_steps: tick * 12,
         gradient_steps: tick,
+        epochs: 0,
     };
     clocks.finished = tick >= clocks.total.ticks;
 }
@@ -155,6 +156,8 @@ pub(crate) fn rows(tick: u64, value: f32, observation_bytes: usize) -> Vec<starl
         shaped: vec![0.0; 2 * steps as usize],
         terminated: vec![false; steps as usize],
         truncated: (0..steps).map(|s| s > 8).collect(),
+        seatings: vec!["chef:0,chef:0".into(), "chef:0,guest:2".into()],
+        seating_of: (0..steps).map(|s| s % 2).collect(),
         observations: (0..steps as usize * observation_bytes)
             .map(|i| (i as u64 * tick) as u8)
             .collect(),

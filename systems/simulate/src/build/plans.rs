@@ -249,6 +249,7 @@ mod tests {
             updates: 1,
             gradient_steps: 16,
             ticks: 1,
+            epochs: 0,
         };
         let check = |until: Until, expected: Option<u64>| assert_eq!(ticks_until(&until, &per_tick).ok(), expected);
         check(until(Some(500_000), None), Some(976));

@@ -108,11 +108,13 @@ pub fn collect(
                     let block = &lanes.block;
                     (block.episodes().to_vec(), block.episode_steps().to_vec())
                 });
+                let seating = cast.seating(index);
                 let finished = collect_replica(shape, &players, lanes, rollout)?;
                 let origin = Origin {
                     tick,
                     entity: &entity,
                     replica: cast.replicas[index],
+                    seating: &seating,
                 };
                 let trajectories = plan
                     .trajectories
@@ -123,7 +125,7 @@ pub fn collect(
                     finished,
                     carried: last / lanes.last_returns.len() as f64,
                     trajectories,
-                    seating: cast.seating(index),
+                    seating,
                 })
             })
             .collect();

@@ -112,7 +112,8 @@ pub fn evaluate(
                 }
             };
             let finished = &played.finished;
-            finished.write(&mut episodes, tick, &entity, replica, &cast.seating(index));
+            let seating = cast.seating(index);
+            finished.write(&mut episodes, tick, &entity, replica, &seating);
             let returns: Vec<f64> = finished.iter().map(|ended| seat_mean(ended.returns)).collect();
             let score = Score::of(&returns);
             let length = finished.means().map_or(0.0, |(_, length)| length);
@@ -126,7 +127,7 @@ pub fn evaluate(
             for (metric, value) in numbers {
                 metrics.push(tick, clocks.now.env_steps, &entity, replica, metric, value);
             }
-            trajectories.push(played.trajectories(&entity, replica, tick, shape).into_block());
+            trajectories.push(played.trajectories(&entity, replica, tick, seating, shape).into_block());
         }
         let tables = [metrics.into_block(), episodes.into_block()];
         let blocks = tables.into_iter().chain(trajectories);

@@ -173,13 +173,21 @@ fn play_part(game: &Match<'_>, first: usize, lanes: usize) -> Result<Played, Fau
 
 impl Played {
     /// Rows of the recorded lanes, by step and then lane.
-    pub(super) fn trajectories(&self, entity: &str, replica: u32, tick: u64, shape: &EnvironmentShape) -> Trajectories {
+    pub(super) fn trajectories(
+        &self,
+        entity: &str,
+        replica: u32,
+        tick: u64,
+        seating: String,
+        shape: &EnvironmentShape,
+    ) -> Trajectories {
         let seats = shape.seats.len();
         let action_width = seats * shape.action_components();
         let mut rows = Trajectories {
             seats,
             action_width,
             entity: entity.to_owned(),
+            seatings: vec![seating],
             ..Trajectories::default()
         };
         let longest = self.recorded.iter().map(|r| r.terminated.len()).max().unwrap_or(0);
