@@ -44,6 +44,22 @@ def overcooked_v2(source, target):
     steps = pq.read_table(source / "v2_steps.parquet")
     write(only(episodes, "episode", keys), target / "v2_episodes.parquet")
     write(only(steps, "episode", keys), target / "v2_steps.parquet")
+    overcooked_v1(source, target)
+
+
+def overcooked_v1(source, target):
+    """Of the older environment: the kitchens in turn, each with other cooks, from default and from random starts."""
+    episodes = pq.read_table(source / "v1_episodes.parquet")
+    wanted = [("default", "cook"), ("random_reset", "interact"), ("random_reset", "cook")]
+    chosen = {}
+    for row in episodes.to_pylist():
+        kind = (row["config"], row["policy"])
+        if kind in wanted and kind not in chosen.values() and row["layout"] not in {key.split("/")[1] for key in chosen}:
+            chosen[row["episode"]] = kind
+    print(*chosen, sep="\n")
+    steps = pq.read_table(source / "v1_steps.parquet")
+    write(only(episodes, "episode", chosen), target / "v1_episodes.parquet")
+    write(only(steps, "episode", chosen), target / "v1_steps.parquet")
 
 
 def only(table, column, values):

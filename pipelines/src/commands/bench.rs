@@ -65,6 +65,12 @@ const CASES: &[Case] = &[
         || json!({ "layout": "grounded_coord_simple" }),
         2,
     ),
+    (
+        "overcooked_v1/cramped_room",
+        "overcooked_v1",
+        || json!({ "layout": "cramped_room" }),
+        2,
+    ),
     ("classic_control/cart_pole", "cart_pole", || json!({}), 1),
     ("classic_control/acrobot", "acrobot", || json!({}), 1),
     ("classic_control/mountain_car", "mountain_car", || json!({}), 1),

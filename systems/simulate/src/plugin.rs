@@ -67,6 +67,7 @@ fn register(registry: &mut Registry) {
     environments::cart_pole::register(registry);
     environments::mountain_car::register(registry);
     environments::mountain_car_continuous::register(registry);
+    environments::overcooked_v1::register(registry);
     environments::overcooked_v2::register(registry);
     environments::pendulum::register(registry);
     scripts::random::register(registry);

@@ -4,6 +4,7 @@ pub mod acrobot;
 pub mod cart_pole;
 pub mod mountain_car;
 pub mod mountain_car_continuous;
+pub mod overcooked_v1;
 pub mod overcooked_v2;
 pub mod pendulum;
 

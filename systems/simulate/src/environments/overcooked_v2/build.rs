@@ -1,7 +1,7 @@
 //! From settings to rules: everything that can be wrong with them is found here.
 
 use super::kitchens::find;
-use super::{KITCHENS, Kitchen, Options, OvercookedV2, featurize};
+use super::{KITCHENS, Kitchen, Options, OvercookedV2, PlatesPay, featurize};
 use crate::lanes::Vectorised;
 use starling_components::Fault;
 use starling_components::environments::overcooked_v2::{
@@ -56,6 +56,7 @@ impl OvercookedV2 {
             sample_recipe_on_delivery: settings.sample_recipe_on_delivery,
             indicate_successful_delivery: settings.indicate_successful_delivery,
             op_ingredient_permutations: settings.op_ingredient_permutations.clone(),
+            plates_pay: PlatesPay::CountedBefore,
         };
         Ok(Self::compile(kitchen, options))
     }

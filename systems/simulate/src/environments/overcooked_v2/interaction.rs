@@ -5,7 +5,7 @@
 use super::objects::{
     BUTTON, COOKED, DISH, FIRST_PILE, GOAL, PLATE, PLATE_PILE, POT, POT_UNITS, WALL, is_raw, unit, units,
 };
-use super::state::StateMut;
+use super::state::{Cook, StateMut};
 
 /// Steps that soup cooks.
 pub const COOK_TIME: u32 = 20;
@@ -24,6 +24,17 @@ pub(super) const START_SHAPED: i32 = 5;
 /// Shaped reward: a plate that will be needed is taken.
 pub(super) const PLATE_SHAPED: i32 = 3;
 
+/// When taking a plate that is needed earns a shaped reward: how plates in hands are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlatesPay {
+    /// As before any interaction of the step; later cooks do not see what earlier ones took (OvercookedV2).
+    CountedBefore,
+    /// As they are when the plate is taken (Overcooked V1 of JaxMARL 0.2.0).
+    CountedNow,
+    /// It never does (Overcooked V1 of earlier releases).
+    Never,
+}
+
 /// What interactions depend on and do not change.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms<'a> {
@@ -32,8 +43,8 @@ pub(super) struct Terms<'a> {
     pub(super) pots: &'a [u32],
     /// The recipe at the start of the step.
     pub(super) recipe: u32,
-    /// Cooks with an empty plate before any interaction of this step. Later cooks do not see what earlier ones took: the reference
-    /// counts this way.
+    pub(super) plates_pay: PlatesPay,
+    /// Cooks with an empty plate before any interaction of this step.
     pub(super) plates_in_hands: u32,
 }
 
@@ -125,9 +136,20 @@ impl Terms<'_> {
 
     /// No plate lies about, and fewer cooks hold one than pots have something in them.
     fn plate_is_needed(&self, state: &StateMut<'_>) -> bool {
+        let in_hands = match self.plates_pay {
+            PlatesPay::CountedBefore => self.plates_in_hands,
+            PlatesPay::CountedNow => plates_in_hands(state.cooks),
+            PlatesPay::Never => return false,
+        };
         let used = self.pots.iter().filter(|pot| state.items[**pot as usize] != 0).count();
-        self.plates_in_hands < used as u32 && !state.items.contains(&PLATE)
+        in_hands < used as u32 && !state.items.contains(&PLATE)
     }
+}
+
+/// Cooks with an empty plate.
+#[inline]
+pub(super) fn plates_in_hands(cooks: &[Cook]) -> u32 {
+    cooks.iter().filter(|cook| cook.item == PLATE).count() as u32
 }
 
 /// Soups cook and buttons fade.

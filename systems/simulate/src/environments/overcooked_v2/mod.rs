@@ -19,14 +19,14 @@ mod reset;
 pub mod state;
 
 pub use build::register;
-pub use interaction::{BUTTON_COST, BUTTON_TIME, COOK_TIME, DELIVERY_REWARD};
+pub use interaction::{BUTTON_COST, BUTTON_TIME, COOK_TIME, DELIVERY_REWARD, PlatesPay};
 pub use kitchen::{Kitchen, MAX_COOKS, MAX_SIDE};
 pub use kitchens::{KITCHENS, RegisteredKitchen, find};
 
 use featurize::Featurizer;
-use interaction::{Terms, pass_time};
+use interaction::{Terms, pass_time, plates_in_hands};
 use movement::Ways;
-use objects::{ACTIONS, BUTTON, INTERACT, PLATE, POT, WALL};
+use objects::{ACTIONS, BUTTON, INTERACT, POT, WALL};
 use observe::Painter;
 use starling_components::Fault;
 use starling_components::environments::overcooked_v2::ObservationKind;
@@ -51,6 +51,8 @@ pub struct Options {
     pub sample_recipe_on_delivery: bool,
     pub indicate_successful_delivery: bool,
     pub op_ingredient_permutations: Vec<u32>,
+    /// No setting: V1 has two other ways.
+    pub plates_pay: PlatesPay,
 }
 
 /// The rules of one kitchen with its options. Made by [`OvercookedV2::new`] from settings.
@@ -144,6 +146,12 @@ impl OvercookedV2 {
         }
     }
 
+    /// The same rules, with taking plates paid in another way.
+    pub(crate) fn with_plates(mut self, pay: PlatesPay) -> Self {
+        self.options.plates_pay = pay;
+        self
+    }
+
     /// The kitchen.
     pub fn kitchen(&self) -> &Kitchen {
         &self.kitchen
@@ -179,7 +187,8 @@ impl Rules for OvercookedV2 {
             negative_rewards: self.options.negative_rewards,
             pots: &self.pots,
             recipe: *state.recipe,
-            plates_in_hands: state.cooks.iter().filter(|cook| cook.item == PLATE).count() as u32,
+            plates_pay: self.options.plates_pay,
+            plates_in_hands: plates_in_hands(state.cooks),
         };
         let mut task = 0;
         let mut correct_delivery = false;
