@@ -9,6 +9,7 @@ pub mod act;
 pub mod clock;
 pub mod environments;
 pub mod fault;
+pub mod imports;
 pub mod layers;
 pub mod learn;
 pub mod learners;

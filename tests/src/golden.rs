@@ -19,10 +19,20 @@ pub fn say(line: &str) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
+/// The committed subset, whatever `STARLING_GOLDEN` says.
+pub fn committed() -> PathBuf {
+    crate::cli::repository().join("tests/golden")
+}
+
 /// All files below `root()/subject` with the extension `extension`, in name order.
 pub fn files(subject: &str, extension: &str) -> Vec<PathBuf> {
+    files_below(&root().join(subject), extension)
+}
+
+/// All files below `folder` with the extension `extension`, in name order.
+pub fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders = vec![root().join(subject)];
+    let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else {
             continue;

@@ -34,6 +34,17 @@ struct Table {
     gain: f64,
 }
 
+impl DenseSettings {
+    /// So many units, all else as `{ dense = units }` has it.
+    pub fn of_units(units: usize) -> Self {
+        Self {
+            units,
+            activation: None,
+            gain: hidden_gain(),
+        }
+    }
+}
+
 impl KindSettings for DenseSettings {
     const NAME: &'static str = "dense";
 }
@@ -65,11 +76,7 @@ impl<'de> Visitor<'de> for Form {
         f.write_str("the number of outputs, or a table with `units`")
     }
     fn visit_u64<E: Error>(self, units: u64) -> Result<DenseSettings, E> {
-        Ok(DenseSettings {
-            units: usize::try_from(units).map_err(E::custom)?,
-            activation: None,
-            gain: hidden_gain(),
-        })
+        usize::try_from(units).map(DenseSettings::of_units).map_err(E::custom)
     }
     fn visit_i64<E: Error>(self, units: i64) -> Result<DenseSettings, E> {
         self.visit_u64(u64::try_from(units).map_err(|_| E::custom("`units` must be positive"))?)

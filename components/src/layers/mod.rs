@@ -3,6 +3,7 @@
 pub mod conv;
 pub mod dense;
 pub mod flatten;
+pub mod ignored_dense;
 pub mod layer_norm;
 pub mod relu;
 pub mod tanh;

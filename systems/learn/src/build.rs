@@ -7,6 +7,7 @@ use bevy_ecs::prelude::*;
 use starling_components::EntityName;
 use starling_components::act::Policy;
 use starling_components::fault::Fault;
+use starling_components::imports::Imported;
 use starling_components::learn::Learner;
 use starling_components::parameters::{OptimizerState, Parameters, Replicas};
 use starling_components::random::{Key, Purpose};
@@ -30,6 +31,14 @@ struct Seats {
 
 type EnvironmentItem<'a> = (&'a EntityName, &'a EnvironmentSpec, Option<&'a LiveEnvironment>);
 
+type AgentItem<'a> = (
+    Entity,
+    &'a EntityName,
+    &'a AgentSpec,
+    Option<&'a Replicas>,
+    Option<&'a Imported>,
+);
+
 /// Builds all agents that have a network, and finds everything that is wrong with them.
 ///
 /// # Errors
@@ -37,7 +46,7 @@ type EnvironmentItem<'a> = (&'a EntityName, &'a EnvironmentSpec, Option<&'a Live
 #[allow(clippy::too_many_arguments)] // what a system reads
 pub(crate) fn build_agents(
     mut commands: Commands<'_, '_>,
-    agents: Query<'_, '_, (Entity, &EntityName, &AgentSpec, Option<&Replicas>)>,
+    agents: Query<'_, '_, AgentItem<'static>>,
     environments: Query<'_, '_, EnvironmentItem<'static>>,
     evaluations: Query<'_, '_, &EvaluateSpec>,
     records: Query<'_, '_, &RecordSpec>,
@@ -54,7 +63,7 @@ pub(crate) fn build_agents(
     let mut agents: Vec<_> = agents.iter().collect();
     agents.sort_by_key(|(_, name, ..)| *name);
 
-    for (entity, name, spec, replicas) in agents {
+    for (entity, name, spec, replicas, imported) in agents {
         let path = |fault: Fault| fault.within([name.table.clone(), name.key.clone()]);
         let Some(policy) = &spec.policy else {
             if let Some((key, _)) = [("learner", &spec.learner), ("optimizer", &spec.optimizer)]
@@ -64,6 +73,13 @@ pub(crate) fn build_agents(
                 let fault = Fault::pipeline(format!("an agent without a `policy` has no use for `{key}`"))
                     .advise("give it a `policy`, or leave learner and optimizer out");
                 faults.push(path(fault.within([key])));
+            }
+            if imported.is_some() {
+                let fault =
+                    Fault::pipeline("an agent without a `policy` has no parameters that could come from elsewhere");
+                faults.push(path(
+                    fault.advise("give it a `policy`, or leave `from` out").within(["from"]),
+                ));
             }
             continue;
         };
@@ -82,11 +98,14 @@ pub(crate) fn build_agents(
                     turns: seats.turns,
                     diagnostics,
                 };
-                Ok((network, build_learner(spec, &agent, &registry)?))
+                let learner = build_learner(spec, &agent, &registry)?;
+                let key = Key::of_seed(seed.0).entity(name);
+                let values = start(&network, key, &numbers, imported).map_err(|found| vec![found.within(["from"])])?;
+                Ok((network, learner, values))
             });
         match built {
             Err(found) => faults.extend(found.into_iter().map(path)),
-            Ok((network, learner)) => {
+            Ok((network, learner, values)) => {
                 let n = network.layout.len();
                 let copies = if learner.is_some() { 3 } else { 1 };
                 memory.0.push((
@@ -101,14 +120,7 @@ pub(crate) fn build_agents(
                         working * at_once,
                     ));
                 }
-                insert(
-                    &mut commands,
-                    entity,
-                    Key::of_seed(seed.0).entity(name),
-                    network,
-                    learner,
-                    &numbers,
-                );
+                insert(&mut commands, entity, network, learner, values, numbers.len());
             }
         }
     }
@@ -119,20 +131,38 @@ fn numbers_of(spec: &AgentSpec) -> Vec<u32> {
     (0..spec.replicas.count()).map(|i| spec.replicas.first() + i).collect()
 }
 
-/// Initialises every replica and puts the components on the entity.
+/// What every replica starts from, `[replicas, n]`: initialised, or from elsewhere. The first source that does not
+/// fit is told about.
+fn start(network: &Network, key: Key, numbers: &[u32], imported: Option<&Imported>) -> Result<Vec<f32>, Fault> {
+    let Some(imported) = imported else {
+        let initialise = |&replica: &u32| network.initialise(key.replica(replica).purpose(Purpose::Initialise));
+        return Ok(numbers.iter().flat_map(initialise).collect());
+    };
+    let (found, needed) = (imported.sources.len(), numbers.len());
+    if found != needed {
+        return Err(Fault::pipeline(format!(
+            "the agent has {needed} replicas, but there are parameters for {found}"
+        ))
+        .advise(format!("say `replicas = {found}`, or choose other sources")));
+    }
+    let rows: Result<Vec<_>, Fault> = imported
+        .sources
+        .iter()
+        .map(|source| network.adopt(&imported.names, source))
+        .collect();
+    Ok(rows?.concat())
+}
+
+/// Puts the components on the entity.
 fn insert(
     commands: &mut Commands<'_, '_>,
     entity: Entity,
-    key: Key,
     network: Arc<Network>,
-    learner: Option<Box<dyn starling_components::learn::Learn>>,
-    numbers: &[u32],
+    learner: MaybeLearner,
+    values: Vec<f32>,
+    replicas: usize,
 ) {
     let n = network.layout.len();
-    let values = numbers
-        .iter()
-        .flat_map(|&replica| network.initialise(key.replica(replica).purpose(Purpose::Initialise)))
-        .collect();
     let mut entity = commands.entity(entity);
     entity.insert(Parameters {
         layout: network.layout.clone(),
@@ -142,10 +172,10 @@ fn insert(
         entity.insert((
             Learner(learner),
             OptimizerState {
-                first: vec![0.0; n * numbers.len()],
-                second: vec![0.0; n * numbers.len()],
-                local_steps: vec![0; numbers.len()],
-                steps: vec![0; numbers.len()],
+                first: vec![0.0; n * replicas],
+                second: vec![0.0; n * replicas],
+                local_steps: vec![0; replicas],
+                steps: vec![0; replicas],
             },
         ));
     }

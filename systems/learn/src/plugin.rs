@@ -4,6 +4,7 @@ use crate::build::build_agents;
 use crate::learner::LearnerSlot;
 use crate::network::conv::Conv;
 use crate::network::dense::Dense;
+use crate::network::ignored_dense::IgnoredDense;
 use crate::network::layer::LayerSlot;
 use crate::network::layer_norm::LayerNorm;
 use crate::network::plain::{Activate, Flatten};
@@ -14,10 +15,12 @@ use crate::train::learn;
 use bevy_app::{App, Plugin};
 use bevy_ecs::prelude::*;
 use starling_components::act::Policy;
+use starling_components::imports::Imported;
 use starling_components::layers::Activation;
 use starling_components::layers::conv::ConvSettings;
 use starling_components::layers::dense::DenseSettings;
 use starling_components::layers::flatten::FlattenSettings;
+use starling_components::layers::ignored_dense::IgnoredDenseSettings;
 use starling_components::layers::layer_norm::LayerNormSettings;
 use starling_components::layers::relu::ReluSettings;
 use starling_components::layers::tanh::TanhSettings;
@@ -44,6 +47,7 @@ impl Plugin for LearnPlugin {
             .saved::<OptimizerState>()
             .derived::<Policy>()
             .derived::<Learner>()
+            .derived::<Imported>()
             .derived::<AgentSpec>();
         app.add_systems(Build, build_agents.pipe(report).in_set(BuildSet::Agents));
         app.add_systems(Tick, learn.pipe(report).in_set(TickSet::Learn));
@@ -57,6 +61,7 @@ pub fn register(registry: &mut Registry) {
         .kind::<LayerSlot, DenseSettings>(Dense::build)
         .kind::<LayerSlot, ConvSettings>(Conv::build)
         .kind::<LayerSlot, LayerNormSettings>(LayerNorm::build)
+        .kind::<LayerSlot, IgnoredDenseSettings>(IgnoredDense::build)
         .kind::<LayerSlot, FlattenSettings>(|_, context| Flatten::build(context))
         .kind::<LayerSlot, ReluSettings>(|_, context| Activate::build(Activation::Relu, context))
         .kind::<LayerSlot, TanhSettings>(|_, context| Activate::build(Activation::Tanh, context));

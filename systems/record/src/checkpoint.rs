@@ -128,7 +128,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Metadata, Snapshot), Fault> {
     Ok((metadata, snapshot))
 }
 
-fn numbers_of(kind: Dtype, bytes: &[u8]) -> Option<TensorData> {
+pub(crate) fn numbers_of(kind: Dtype, bytes: &[u8]) -> Option<TensorData> {
     Some(match kind {
         Dtype::F32 => TensorData::F32(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
         Dtype::U32 => TensorData::U32(bytes.as_chunks().0.iter().map(|b| u32::from_le_bytes(*b)).collect()),

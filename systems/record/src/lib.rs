@@ -10,6 +10,7 @@ pub mod checkpoint;
 pub mod commit;
 pub mod diff;
 mod disk;
+pub mod imports;
 mod part;
 pub mod plugin;
 pub mod read;

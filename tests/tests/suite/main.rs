@@ -6,6 +6,7 @@ mod classic_control;
 mod exactness;
 mod faults;
 mod guides;
+mod jaxmarl;
 mod learning;
 mod mountain_car;
 mod mountain_car_continuous;

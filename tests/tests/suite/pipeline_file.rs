@@ -313,7 +313,7 @@ proptest::proptest! {
 }
 
 /// `PROPTEST_CASES` makes it longer.
-fn cases() -> u32 {
+pub(crate) fn cases() -> u32 {
     std::env::var("PROPTEST_CASES")
         .ok()
         .and_then(|n| n.parse().ok())

@@ -126,6 +126,21 @@ impl Network {
     }
 }
 
+impl Network {
+    /// Logits or means `[rows, outputs]` and values `[rows]` as acting computes them, for people who look.
+    ///
+    /// # Errors
+    /// As [`Act::act`].
+    pub fn evaluate_rows(&self, parameters: &[f32], input: &ActInput<'_>) -> Result<(Vec<f32>, Vec<f32>), Fault> {
+        let (mut policies, mut values) = (Vec::new(), Vec::new());
+        self.each_row(parameters, input, |_, policy, _, value| {
+            policies.extend_from_slice(policy);
+            values.push(value);
+        })?;
+        Ok((policies, values))
+    }
+}
+
 impl Plan {
     #[inline(always)]
     fn evaluate(&self, parameters: &[f32], scratch: &mut Scratch) {
