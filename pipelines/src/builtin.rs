@@ -1,24 +1,20 @@
-//! The pipelines that come with the program, so that a bare binary can run them: one line per file.
+//! The pipelines that come with the program, so that a bare binary can run them: every file of this folder's subfolders.
+//!
+//! Files below a folder called `parts` are not pipelines of their own; others extend them.
 
 use starling_components::suggest;
 use std::path::{Component, Path};
 
-/// Name and text.
-const PIPELINES: &[(&str, &str)] = &[
-    (
-        "classic_control/ppo_cartpole",
-        include_str!("../classic_control/ppo_cartpole.toml"),
-    ),
-    ("overcooked_v2/ippo_mlp", include_str!("../overcooked_v2/ippo_mlp.toml")),
-    ("overcooked_v2/quick", include_str!("../overcooked_v2/quick.toml")),
-];
+/// Name and text, parts included, in name order. Written by the build script.
+const PIPELINES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/pipelines.rs"));
 
-/// All names.
+/// The names of all that can be run.
 pub fn names() -> impl Iterator<Item = &'static str> + Clone {
-    PIPELINES.iter().map(|(name, _)| *name)
+    let names = PIPELINES.iter().map(|(name, _)| *name);
+    names.filter(|name| !name.split('/').any(|folder| folder == "parts"))
 }
 
-/// The text of the pipeline called `name`.
+/// The text of the pipeline or part called `name`.
 pub fn text(name: &str) -> Option<&'static str> {
     PIPELINES
         .iter()

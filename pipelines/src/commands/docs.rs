@@ -46,8 +46,8 @@ fn pipeline_files(registry: &Registry) -> String {
     text.push_str(
         "A table is an entity, a key in it is a component, and `slot.kind = { ... }` chooses one of a slot's kinds; a kind that needs no \
          settings may be written as its bare name.\n\n\
-         `extends = \"base.toml\"` reads another file first; tables merge key by key and the later value wins, in the order: extended file, \
-         file, `--set`. Merging never chooses another kind: `[replace.agent.chef] learner.dqn = {}` (or `--replace agent.chef.learner.dqn={}`) \
+         `extends = \"base.toml\"` reads another file first, `extends = [\"base.toml\", \"more.toml\"]` several; tables merge key by key and the \
+         later value wins, in the order: extended files, file, `--set`. Merging never chooses another kind: `[replace.agent.chef] learner.dqn = {}` (or `--replace agent.chef.learner.dqn={}`) \
          puts `dqn` in the place of whatever learner was there. `replace` holds the same keys as the file itself.\n\n",
     );
     let entries = list::entries(registry);

@@ -1,9 +1,10 @@
 //! `extends`, `replace`, `--replace` and `--set`: from a file and the command line to one merged tree.
 //!
-//! The order of merging is: the file that is extended, the file's own tables, the file's `[replace]`, then every `--replace` and every
+//! The order of merging is: the files that are extended, in the order of writing, the file's own tables, the file's `[replace]`, then every `--replace` and every
 //! `--set`. Later wins, key by key. `replace` holds the same keys as the file itself and merges in the same way, except that a kind it
 //! names in a slot takes the place of the kind that was there: `replace.agent.chef.learner.dqn = {}`.
 
+use super::like;
 use super::read::{self, Findings};
 use super::source::{Place, Sources};
 use super::tree::{Data, Node};
@@ -155,6 +156,7 @@ pub(super) fn merged(origin: &Origin, overrides: &Overrides, sources: &mut Sourc
         let layer = stack.next_layer();
         tree.merge(read::assignment(stack.sources, source, layer, stack.findings));
     }
+    like::resolve(&mut tree, findings);
     tree
 }
 
@@ -216,32 +218,47 @@ impl Stack<'_> {
         merged
     }
 
+    /// Everything that `extends` in `tree` names, merged in the order of writing.
     fn base(&mut self, origin: &Origin, tree: &mut Node) -> Option<Node> {
         let extends = tree.take("extends")?;
-        let place = extends.node.place;
-        let Data::Leaf(Value::String(other)) = extends.node.data else {
-            self.findings.broken = true;
-            let problem = Problem::at(&place, "`extends` names one file");
-            self.findings
-                .problems
-                .push(problem.advise("e.g. extends = \"base.toml\""));
-            return None;
+        let items = match extends.node.data {
+            Data::List(items) => items,
+            data => vec![Node { data, ..extends.node }],
         };
-        let base = match origin.sibling(&other) {
-            Ok(base) => base,
-            Err(why) => {
+        let mut merged: Option<Node> = None;
+        for item in items {
+            let place = item.place;
+            let Data::Leaf(Value::String(other)) = item.data else {
                 self.findings.broken = true;
-                self.findings.problems.push(Problem::at(&place, why));
-                return None;
+                let problem = Problem::at(&place, "`extends` names a file, or a list of files");
+                self.findings
+                    .problems
+                    .push(problem.advise("e.g. extends = \"base.toml\""));
+                continue;
+            };
+            let Some(base) = self.one_base(origin, &other, &place) else {
+                continue;
+            };
+            match &mut merged {
+                None => merged = Some(base),
+                Some(merged) => merged.merge(base),
             }
-        };
-        if self.open.contains(&base.identity()) {
-            let problem = Problem::at(&place, format!("`{other}` extends this file again: a cycle"));
-            self.findings.problems.push(problem);
-            self.findings.broken = true;
-            return None;
         }
-        Some(self.file(&base, Some(&place)))
+        merged
+    }
+
+    fn one_base(&mut self, origin: &Origin, other: &str, place: &Place) -> Option<Node> {
+        let refuse = |message: String| Problem::at(place, message);
+        let problem = match origin.sibling(other) {
+            Err(why) => refuse(why),
+            Ok(base) if self.open.contains(&base.identity()) => {
+                refuse(format!("`{other}` extends this file again: a cycle"))
+            }
+            Ok(base) => return Some(self.file(&base, Some(place))),
+        };
+        self.findings.broken = true;
+        self.findings.problems.push(problem);
+        None
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every step keeps places, so that whatever refuses a value later, also a system that builds from it, can be shown in the file.
 
 pub mod layers;
+mod like;
 pub mod schemas;
 pub mod source;
 pub mod tree;

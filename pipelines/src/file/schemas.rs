@@ -1,5 +1,6 @@
 //! The schemas of everything that a pipeline file may say, gathered from the registry: what the checker walks, and the JSON schema for editors.
 
+use super::like::LIKE;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 use starling_components::registry::{Registry, SLOT_KEY};
@@ -105,7 +106,10 @@ impl Schemas {
         let mut properties = Map::new();
         properties.insert(
             "extends".into(),
-            json!({ "type": "string", "description": "A file whose tables this one merges into, relative to this file." }),
+            json!({
+                "description": "A file, or files in order, whose tables this one merges into, relative to this file.",
+                "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }],
+            }),
         );
         if let Some(head) = self.head.get("properties").and_then(Value::as_object) {
             properties.extend(head.clone());
@@ -114,7 +118,12 @@ impl Schemas {
             let schema = if table.single {
                 table.schema.clone()
             } else {
-                json!({ "type": "object", "additionalProperties": table.schema })
+                let mut schema = table.schema.clone();
+                schema["properties"][LIKE] = json!({
+                    "type": "string",
+                    "description": format!("Another {name}, by name: this one is the same but for its own keys."),
+                });
+                json!({ "type": "object", "additionalProperties": schema })
             };
             properties.insert((*name).to_owned(), schema);
         }

@@ -466,6 +466,20 @@ fn a_file_extends_others() {
         top.text()
     );
 
+    // Several bases: later ones win.
+    write("part.toml", "seed = 9\n[agent.a]\nreplicas = 3\n");
+    write(
+        "both.toml",
+        "extends = [\"middle.toml\", \"part.toml\"]\nname = \"d\"\n",
+    );
+    let both = load_file("both.toml").expect("fine");
+    assert_eq!((both.head.name.as_str(), both.head.seed), ("d", 9));
+    assert!(both.text().contains("replicas = 3"), "{}", both.text());
+    assert!(both.text().contains("rate = 0.1"), "{}", both.text());
+    write("wrong.toml", "extends = [\"base.toml\", 3]");
+    let wrong = load_file("wrong.toml").err().unwrap_or_default();
+    assert!(wrong.contains("wrong.toml:1:25: `extends` names a file"), "{wrong}");
+
     write("a.toml", "extends = \"b.toml\"");
     write("b.toml", "extends = \"a.toml\"");
     let cycle = load_file("a.toml").err().unwrap_or_default();
@@ -481,6 +495,43 @@ fn a_file_extends_others() {
     write("good.toml", "extends = \"bad.toml\"");
     let found = load_file("good.toml").err().unwrap_or_default();
     assert!(found.contains("bad.toml:4:12: 0 is below"), "{found}");
+}
+
+#[test]
+fn an_entity_may_be_like_another() {
+    let text = format!(
+        "{HEAD}[agent.c]\nlike = \"b\"\nreplicas = 5\n[agent.a]\nreplicas = 2\nlearner.ppo.steps = 4\n\
+         [agent.b]\nlike = \"a\"\nlearner.ppo.rate = 0.1\n[replace.agent.d]\nlike = \"a\"\nlearner.dqn.buffer = 1\n[agent.d]\n"
+    );
+    let pipeline = read(&text, &["agent.a.learner.ppo.steps=8"], &[]).expect("fine");
+    let resolved = pipeline.text();
+    let of = |agent: &str| {
+        let found = pipeline.instances.iter().find(|instance| instance.key == agent);
+        serde_json::to_string(&found.expect("an instance").values).expect("json")
+    };
+    assert!(
+        of("b").contains("\"replicas\":2") && of("b").contains("0.1"),
+        "{resolved}"
+    );
+    assert!(
+        of("c").contains("\"replicas\":5") && of("c").contains("0.1"),
+        "{resolved}"
+    );
+    assert!(of("c").contains("\"steps\":8"), "{resolved}");
+    assert!(of("d").contains("dqn") && !of("d").contains("ppo"), "{resolved}");
+    assert!(!resolved.contains("like"), "{resolved}");
+    check(
+        "[agent.a]\nlike = \"bb\"\n[agent.b]\nlike = \"b\"\n",
+        &[
+            "x.toml:4:8: no agent is called `bb`",
+            "help: did you mean `b`?",
+            "x.toml:6:8: `b` is like itself: a cycle",
+        ],
+    );
+    check(
+        "[agent.a]\nlike = 3\n",
+        &["x.toml:4:8: `like` names another agent, not an integer"],
+    );
 }
 
 #[test]

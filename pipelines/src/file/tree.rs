@@ -120,6 +120,18 @@ impl Node {
         }
     }
 
+    /// Makes everything in it older than anything that a file says.
+    pub fn forget_layers(&mut self) {
+        self.layer = 0;
+        self.replaced_at = None;
+        self.displaced = None;
+        match &mut self.data {
+            Data::Leaf(_) => {}
+            Data::List(items) => items.iter_mut().for_each(Self::forget_layers),
+            Data::Table(entries) => entries.iter_mut().for_each(|e| e.node.forget_layers()),
+        }
+    }
+
     /// Drops table entries that were last written before `layer`.
     pub fn drop_before(&mut self, layer: u32) {
         if let Data::Table(entries) = &mut self.data {
