@@ -14,6 +14,7 @@ pub mod layers;
 pub mod learn;
 pub mod learners;
 pub mod maths;
+pub mod normalize;
 pub mod parameters;
 pub mod persist;
 pub mod quantity;

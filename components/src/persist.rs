@@ -23,6 +23,7 @@ pub enum Persistence {
 #[allow(missing_docs)] // the variants are the element types
 pub enum TensorData {
     F32(Vec<f32>),
+    F64(Vec<f64>),
     U32(Vec<u32>),
     U64(Vec<u64>),
 }
@@ -110,6 +111,16 @@ impl SectionReader<'_> {
     pub fn f32(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Fault> {
         match self.tensor(name, shape)? {
             TensorData::F32(values) => Ok(values.clone()),
+            _ => Err(self.kind_fault(name)),
+        }
+    }
+    /// A double float tensor of exactly this shape.
+    ///
+    /// # Errors
+    /// Missing, or of another shape or type.
+    pub fn f64(&self, name: &str, shape: &[usize]) -> Result<Vec<f64>, Fault> {
+        match self.tensor(name, shape)? {
+            TensorData::F64(values) => Ok(values.clone()),
             _ => Err(self.kind_fault(name)),
         }
     }

@@ -14,7 +14,7 @@ pub struct ReplicaRollout {
     pub seats: usize,
     /// Elements of one observation row.
     pub width: usize,
-    /// Before each step, plus the last: `[steps + 1, lanes, seats, width]`.
+    /// Before each step, plus the last, as the policy saw them: `[steps + 1, lanes, seats, width]`.
     pub observations: ObservationBuffer,
     /// `[steps, lanes, seats, components]`.
     pub actions: ActionBuffer,
@@ -22,8 +22,10 @@ pub struct ReplicaRollout {
     pub log_probs: Vec<f32>,
     /// Value estimates of the observations, plus those of the last: `[steps + 1, lanes, seats]`.
     pub values: Vec<f32>,
-    /// Task rewards, `[steps, lanes, seats]`.
+    /// Task rewards, `[steps, lanes, seats]`: what learners are paid, normalised where their agent normalises.
     pub rewards: Vec<f32>,
+    /// Task rewards as the environment gave them, `[steps, lanes, seats]`; empty where `rewards` are those.
+    pub raw_rewards: Vec<f32>,
     /// Shaped rewards, `[steps, lanes, seats]`.
     pub shaped: Vec<f32>,
     /// The transition ended the episode by the rules, 0/1: `[steps, lanes]`.
@@ -58,6 +60,7 @@ impl ReplicaRollout {
             log_probs: vec![0.0; rows],
             values: vec![0.0; rows_and_last],
             rewards: vec![0.0; rows],
+            raw_rewards: Vec::new(),
             shaped: vec![0.0; rows],
             terminated: vec![0; steps * lanes],
             truncated: vec![0; steps * lanes],

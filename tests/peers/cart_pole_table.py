@@ -1,7 +1,7 @@
 """The CartPole table: finished runs of ours beside the same algorithm in JAX, seed by seed, as Markdown.
 
     for seed in 0 1 2; do starling run classic_control/ppo_cartpole --seed $seed --set agent.balancer.replicas=32 --out RUN$seed; done
-    python tests/peers/ppo_cart_pole.py --seeds 64 --json > a.json
+    python tests/peers/ppo_classic_control.py pipelines/classic_control/ppo_cartpole.toml --seeds 64 --json > a.json
     python tests/peers/cart_pole_table.py RUN0 RUN1 RUN2 --jax a.json
 
 PureJaxRL's metric: at the end of an update, the mean over environments of each one's last finished return, carried forward; averaged

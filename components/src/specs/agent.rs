@@ -36,6 +36,9 @@ pub struct AgentSpec {
     /// What the learner is paid.
     #[serde(default)]
     pub reward: RewardSpec,
+    /// Running normalisation of what the agent sees and is paid; as they are if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalize: Option<NormalizeSpec>,
 }
 
 fn script(_: &mut SchemaGenerator) -> Schema {
@@ -164,6 +167,30 @@ impl Default for RewardSpec {
         Self {
             task: one(),
             shaped: zero(),
+        }
+    }
+}
+
+/// Running normalisation, as the usual wrappers of continuous control do it. Statistics belong to the replica, are counted while the agent
+/// learns and stand still in evaluations; episodes, metrics and trajectories keep the environment's own rewards.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NormalizeSpec {
+    /// Observations lose their running mean and are divided by their running standard deviation, element by element.
+    pub observations: bool,
+    /// Rewards are divided by the running standard deviation of the discounted return; their mean stays.
+    pub rewards: bool,
+    /// Discount of that return, usually the learner's.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub gamma: f64,
+}
+
+impl Default for NormalizeSpec {
+    fn default() -> Self {
+        Self {
+            observations: false,
+            rewards: false,
+            gamma: 0.99,
         }
     }
 }

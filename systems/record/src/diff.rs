@@ -329,6 +329,7 @@ fn cell(array: &ArrayRef, row: usize) -> String {
 fn compare_tensor(name: &str, a: Option<&SavedTensor>, b: Option<&SavedTensor>) -> Option<TensorDifference> {
     let number = |tensor: &SavedTensor, at: usize| match &tensor.data {
         TensorData::F32(v) => v.get(at).map(|x| format!("{x:?}")),
+        TensorData::F64(v) => v.get(at).map(|x| format!("{x:?}")),
         TensorData::U32(v) => v.get(at).map(u32::to_string),
         TensorData::U64(v) => v.get(at).map(u64::to_string),
     };

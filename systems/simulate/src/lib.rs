@@ -1,6 +1,7 @@
 //! Environments: rules, vectorised stepping, collection and evaluation on the CPU.
 //!
 //! [`lanes`] turns the rules of one lane into blocks of many; [`collect`] fills rollouts with them, [`evaluate`] scores frozen agents,
+//! [`normalize`] keeps the statistics of agents that normalise,
 //! [`replay`] simulates a recorded episode again, [`measure`] says how fast an environment steps. Rules are plain types over slices and
 //! know nothing of the world around them.
 
@@ -12,6 +13,7 @@ pub mod environments;
 pub mod evaluate;
 pub mod lanes;
 pub mod measure;
+pub mod normalize;
 pub mod replay;
 pub mod scripts;
 

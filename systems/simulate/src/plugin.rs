@@ -9,6 +9,7 @@ use bevy_app::prelude::*;
 use bevy_ecs::prelude::*;
 use starling_components::EntityName;
 use starling_components::clock::{Clocks, Member};
+use starling_components::normalize::Normalization;
 use starling_components::parameters::Replicas;
 use starling_components::persist::PersistenceTable;
 use starling_components::registry::{Registry, RulesSlot, ScriptSlot};
@@ -39,6 +40,7 @@ impl Plugin for SimulatePlugin {
                     build::plans::collection.pipe(report),
                     build::plans::totals.pipe(report),
                     build::plans::evaluations.pipe(report),
+                    build::normalize::normalizations.pipe(report),
                 )
                     .chain()
                     .in_set(BuildSet::Plans),
@@ -78,6 +80,7 @@ fn declare(table: &mut PersistenceTable) {
     table
         .saved::<LaneBlocks>()
         .saved::<Clocks>()
+        .saved::<Normalization>()
         .derived::<Rollout>()
         .derived::<CollectPlan>()
         .derived::<EvaluateSeats>()

@@ -87,7 +87,15 @@ pub(crate) fn rows_of(
             ActionBuffer::Discrete(actions) => picked(actions, action_width, pick),
             ActionBuffer::Continuous(actions) => picked(bytemuck::cast_slice(actions), action_width, pick),
         },
-        rewards: picked(&rollout.rewards, rollout.seats, pick),
+        rewards: picked(
+            if rollout.raw_rewards.is_empty() {
+                &rollout.rewards
+            } else {
+                &rollout.raw_rewards
+            },
+            rollout.seats,
+            pick,
+        ),
         shaped: picked(&rollout.shaped, rollout.seats, pick),
         terminated: picked(&rollout.terminated, 1, pick).iter().map(|&t| t != 0).collect(),
         truncated: picked(&rollout.truncated, 1, pick).iter().map(|&t| t != 0).collect(),

@@ -67,6 +67,35 @@ trajectories = { every = 2 }
 commit       = { every = 1 }
 "#;
 
+/// A Gaussian policy with running normalisation. Episodes are a little longer than rollouts, so that they span them.
+const SWINGERS: &str = r#"
+name  = "exact/swingers"
+seed  = 7
+until = { env_steps = 12_800 }
+
+[environment.pendulum]
+rules.pendulum = { max_steps = 25 }
+lanes = 8
+seats = ["swinger"]
+
+[agent.swinger]
+replicas       = 4
+normalize      = { observations = true, rewards = true }
+policy         = { heads = { actor = [{ dense = 16 }], critic = [{ dense = 16 }] } }
+learner.ppo    = { steps = 20, epochs = 2, minibatches = 2, bootstrap_truncation = true }
+optimizer.adam = { rate = 1e-3 }
+
+[evaluate.alone]
+environment = "pendulum"
+episodes    = 4
+at          = { every = 16 }
+
+[record]
+trajectories = { every = 1, observations = true }
+diagnostics  = { every = 1 }
+commit       = { every = 3 }
+"#;
+
 /// A pipeline in a folder of its own.
 struct Bench {
     folder: tempfile::TempDir,
@@ -192,7 +221,7 @@ fn exactness_interrupted_and_resumed() {
 
 #[test]
 fn exactness_on_any_number_of_threads() {
-    for pipeline in [COOKS, CONVOLUTIONS] {
+    for pipeline in [COOKS, CONVOLUTIONS, SWINGERS] {
         let bench = Bench::new(pipeline);
         let one = bench.run("one", &["--threads", "1"]);
         for threads in ["2", "4"] {
@@ -203,7 +232,16 @@ fn exactness_on_any_number_of_threads() {
 
 #[test]
 fn exactness_convolutions_killed_and_resumed() {
-    let bench = Bench::new(CONVOLUTIONS);
+    check_killed(CONVOLUTIONS);
+}
+
+#[test]
+fn exactness_normalised_killed_and_resumed() {
+    check_killed(SWINGERS);
+}
+
+fn check_killed(pipeline: &str) {
+    let bench = Bench::new(pipeline);
     let begun = Instant::now();
     let whole = bench.run("whole", &[]);
     let duration = begun.elapsed();
@@ -244,9 +282,17 @@ fn exactness_of_the_resolved_file() {
 
 #[test]
 fn exactness_of_a_replica_alone() {
-    let bench = Bench::new(COOKS);
+    check_alone(COOKS, "chef");
+    check_alone(SWINGERS, "swinger");
+}
+
+fn check_alone(pipeline: &str, agent: &str) {
+    let bench = Bench::new(pipeline);
     let all = bench.run("all", &[]);
-    let alone = bench.run("alone", &["--set", "agent.chef.replicas={first=3, count=1}"]);
+    let alone = bench.run(
+        "alone",
+        &["--set", &format!("agent.{agent}.replicas={{first=3, count=1}}")],
+    );
     for table in ["metrics", "episodes", "trajectories", "diagnostics"] {
         let of_all = rows::of_replica(&all, table, 3);
         let of_one = rows::of_replica(&alone, table, 3);

@@ -10,6 +10,7 @@ mod jaxmarl;
 mod learning;
 mod mountain_car;
 mod mountain_car_continuous;
+mod normalize;
 mod outside;
 mod overcooked_v1;
 mod overcooked_v2;

@@ -69,6 +69,7 @@ pub(crate) fn tensors_of_replica(run: &Path, index: usize) -> Vec<(String, Vec<u
         .map(|(name, tensor)| {
             let bits = match &tensor.data {
                 TensorData::F32(values) => values.iter().map(|v| u64::from(v.to_bits())).collect(),
+                TensorData::F64(values) => values.iter().map(|v| v.to_bits()).collect(),
                 TensorData::U32(values) => values.iter().map(|&v| u64::from(v)).collect(),
                 TensorData::U64(values) => values.clone(),
             };

@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod environments;
+pub mod normalize;
 pub mod plans;
 pub mod seats;
 

@@ -7,6 +7,7 @@ mod replica;
 use crate::blocks::LaneBlocks;
 use crate::cast::{Agents, Cast};
 use crate::episodes::Finished;
+use crate::normalize;
 use crate::record::RecordPlan;
 use crate::trajectories::{Origin, rows_of};
 use bevy_ecs::prelude::*;
@@ -15,6 +16,7 @@ use replica::collect_replica;
 use starling_components::EntityName;
 use starling_components::clock::{Clocks, Member};
 use starling_components::fault::Fault;
+use starling_components::normalize::Normalization;
 use starling_components::rollout::{ReplicaRollout, Rollout};
 use starling_components::schedule::RunSeed;
 use starling_components::seating::Seating;
@@ -64,6 +66,7 @@ type Environments<'w, 's> = Query<
 pub fn collect(
     mut environments: Environments<'_, '_>,
     agents: Agents<'_, '_>,
+    mut normalizations: Query<&mut Normalization>,
     mut groups: Query<&mut Clocks>,
     record: Query<&RecordSpec>,
     seed: Res<RunSeed>,
@@ -100,16 +103,24 @@ pub fn collect(
             let new = |_: &u32| ReplicaRollout::zeros(shape, collect.steps, lanes, carry, collect.final_observations);
             rollout.replicas = cast.replicas.iter().map(new).collect();
         }
-        let work = blocks.replicas.par_iter_mut().zip(&mut rollout.replicas).enumerate();
+        // An agent that normalises fills every seat.
+        let mut normalization = seats.first().and_then(|&agent| normalizations.get_mut(agent).ok());
+        let statistics = normalize::live(normalization.as_deref_mut(), cast.replicas.len());
+        let work = blocks
+            .replicas
+            .par_iter_mut()
+            .zip(&mut rollout.replicas)
+            .zip(statistics)
+            .enumerate();
         let results: Vec<Result<Collected, Fault>> = work
-            .map(|(index, (lanes, rollout))| {
+            .map(|(index, ((lanes, rollout), statistics))| {
                 let players = cast.players(index, |key| key.entity(name));
                 let before = plan.trajectories.is_some().then(|| {
                     let block = &lanes.block;
                     (block.episodes().to_vec(), block.episode_steps().to_vec())
                 });
                 let seating = cast.seating(index);
-                let finished = collect_replica(shape, &players, lanes, rollout)?;
+                let finished = collect_replica(shape, &players, lanes, rollout, statistics)?;
                 let origin = Origin {
                     tick,
                     entity: &entity,

@@ -2,6 +2,7 @@
 
 use crate::blocks::ReplicaLanes;
 use crate::episodes::{Ended, Finished, seat_mean};
+use crate::normalize::Live;
 use crate::players::{Moment, Moves, Player};
 use starling_components::fault::Fault;
 use starling_components::rollout::ReplicaRollout;
@@ -17,6 +18,7 @@ pub(crate) fn collect_replica(
     players: &[Player<'_>],
     replica: &mut ReplicaLanes,
     rollout: &mut ReplicaRollout,
+    mut statistics: Option<Live<'_>>,
 ) -> Result<Finished, Fault> {
     let steps = rollout.steps;
     if replica.time.checked_add(steps as u32).is_none() {
@@ -33,6 +35,9 @@ pub(crate) fn collect_replica(
     let carry_len = replica.carry.len() / rows;
     rollout.carry.copy_from_slice(&replica.carry);
     replica.block.observe(rollout.observations.slice_mut(0..observations));
+    if let Some(statistics) = &mut statistics {
+        statistics.begin(rollout, replica.time == 0);
+    }
     if shape.masks {
         replica.block.legal(&mut rollout.legal[..moves]);
     }
@@ -92,6 +97,9 @@ pub(crate) fn collect_replica(
             truncated: &rollout.truncated[by_lane],
         };
         count.step(replica, outcome, seats, carry_len);
+        if let Some(statistics) = &mut statistics {
+            statistics.step(rollout, step);
+        }
     }
     let last = Moment {
         observations: rollout

@@ -8,12 +8,14 @@ mod play;
 use crate::cast::{Agents, Cast};
 use crate::clocks::Advanced;
 use crate::episodes::seat_mean;
+use crate::normalize::{eyes, seeing};
 use bevy_ecs::prelude::*;
 use play::{Match, play};
 use rayon::prelude::*;
 use starling_components::EntityName;
 use starling_components::clock::{Clocks, Member};
 use starling_components::fault::Fault;
+use starling_components::normalize::Normalization;
 use starling_components::random::{Key, Purpose};
 use starling_components::schedule::RunSeed;
 use starling_components::simulate::LiveEnvironment;
@@ -49,11 +51,13 @@ pub fn evaluate(
     evaluations: Query<(&EntityName, &EvaluateSpec, &EvaluateSeats, &Member)>,
     environments: Query<&LiveEnvironment>,
     agents: Agents<'_, '_>,
+    normalizations: Query<(&EntityName, &Normalization)>,
     groups: Query<(&Clocks, &Advanced)>,
     seed: Res<RunSeed>,
     mut outbox: ResMut<Outbox>,
 ) -> Result<(), Vec<Fault>> {
     let mut faults = Vec::new();
+    let statistics: Vec<_> = normalizations.iter().collect();
     let mut sorted: Vec<_> = evaluations.iter().collect();
     sorted.sort_by_key(|(name, ..)| *name);
     for (name, spec, seats, member) in sorted {
@@ -82,10 +86,12 @@ pub fn evaluate(
             .into_par_iter()
             .map(|index| {
                 let replica = cast.replicas[index];
+                let players = cast.players(index, |key| of_tick(key.entity(name), tick));
+                let eyes = eyes(&players, &statistics, index);
                 let game = Match {
                     environment: &*environment.0,
                     key: lanes_key(*seed, name, replica, tick),
-                    players: &cast.players(index, |key| of_tick(key.entity(name), tick)),
+                    players: &seeing(&players, &eyes),
                     carry: cast.carry(),
                     episodes: spec.episodes as usize,
                     greedy: spec.greedy,

@@ -48,6 +48,9 @@ impl Network {
                 TensorData::F32(_) => problems
                     .unusable
                     .push(format!("`{name}` has numbers that are not finite")),
+                TensorData::F64(_) => problems
+                    .unusable
+                    .push(format!("`{name}` has double precision, parameters are single")),
                 TensorData::U32(_) | TensorData::U64(_) => {
                     problems.unusable.push(format!("`{name}` holds whole numbers"));
                 }
