@@ -5,6 +5,8 @@ mod cart_pole;
 mod classic_control;
 mod exactness;
 mod faults;
+mod greedy_cook;
+mod from_runs;
 mod guides;
 mod jaxmarl;
 mod learning;
