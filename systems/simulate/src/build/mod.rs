@@ -5,6 +5,7 @@ pub mod environments;
 pub mod plans;
 pub mod seats;
 
+mod changing;
 mod groups;
 
 use bevy_ecs::prelude::*;

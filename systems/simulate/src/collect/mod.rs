@@ -39,7 +39,6 @@ struct Collected {
     /// Mean over lanes of each lane's last finished return.
     carried: f64,
     trajectories: Option<Block>,
-    seating: String,
 }
 
 /// Environments to collect from.
@@ -80,36 +79,38 @@ pub fn collect(
         if !clocks.running() {
             continue;
         }
-        let Seating::Fixed(seats) = seating else {
-            faults.push(Fault::run("seats that change are not collected").within(path(name)));
-            continue;
-        };
-        let cast = match Cast::of(seats, &agents, *seed) {
+        let cast = match Cast::of_seating(seating, &agents, *seed) {
             Ok(cast) => cast,
             Err(fault) => {
                 faults.push(fault.within(path(name)));
                 continue;
             }
         };
-        let tick = clocks.tick() + 1;
+        let (begun, tick) = (*clocks, clocks.tick() + 1);
         let entity = name.to_string();
         let shape = environment.0.shape();
         blocks.ensure_started();
         if rollout.replicas.is_empty() {
             let (lanes, carry) = (blocks.lanes, blocks.carry);
-            let new = |_: &u32| ReplicaRollout::zeros(shape, collect.steps, lanes, carry, collect.final_observations);
+            let changing = blocks.changing;
+            let new = |_: &u32| {
+                let zeros = ReplicaRollout::zeros(shape, collect.steps, lanes, carry, collect.final_observations);
+                if changing { zeros.with_chairs() } else { zeros }
+            };
             rollout.replicas = cast.replicas.iter().map(new).collect();
         }
         let work = blocks.replicas.par_iter_mut().zip(&mut rollout.replicas).enumerate();
         let results: Vec<Result<Collected, Fault>> = work
             .map(|(index, (lanes, rollout))| {
                 let players = cast.players(index, |key| key.entity(name));
+                let usher = cast.usher(index, name, *seed, &begun);
+                let usher = usher.map_err(|fault| fault.within(path(name)))?;
                 let before = plan.trajectories.is_some().then(|| {
                     let block = &lanes.block;
                     (block.episodes().to_vec(), block.episode_steps().to_vec())
                 });
-                let seating = cast.seating(index);
-                let finished = collect_replica(shape, &players, lanes, rollout)?;
+                let finished = collect_replica(shape, &players, usher.as_ref(), lanes, rollout)?;
+                let seating = |chairs: &[u16]| cast.seating(index, chairs);
                 let origin = Origin {
                     tick,
                     entity: &entity,
@@ -125,7 +126,6 @@ pub fn collect(
                     finished,
                     carried: last / lanes.last_returns.len() as f64,
                     trajectories,
-                    seating,
                 })
             })
             .collect();
@@ -134,7 +134,7 @@ pub fn collect(
         let env_steps = clocks.now.env_steps;
         let (mut episodes, mut metrics) = (Episodes::new(shape.seats.len()), Metrics::default());
         let mut trajectories = Vec::new();
-        for (result, &number) in results.into_iter().zip(cast.replicas) {
+        for (index, (result, &number)) in results.into_iter().zip(cast.replicas).enumerate() {
             let collected = match result {
                 Ok(collected) => collected,
                 Err(mut fault) => {
@@ -144,7 +144,8 @@ pub fn collect(
                 }
             };
             let finished = &collected.finished;
-            finished.write(&mut episodes, tick, &entity, number, &collected.seating);
+            let seating = |chairs: &[u16]| cast.seating(index, chairs);
+            finished.write(&mut episodes, tick, &entity, number, seating);
             trajectories.extend(collected.trajectories.filter(|block| block.rows() > 0));
             if metrics_due {
                 let mut push = |name, value| metrics.push(tick, env_steps, &entity, number, name, value);
