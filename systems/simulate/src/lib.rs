@@ -22,6 +22,7 @@ mod episodes;
 mod players;
 mod plugin;
 mod record;
+mod seating;
 mod shards;
 mod trajectories;
 

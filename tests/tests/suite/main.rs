@@ -21,4 +21,5 @@ mod pendulum;
 mod pipeline_file;
 mod record;
 mod rows;
+mod seating;
 mod terminal;
