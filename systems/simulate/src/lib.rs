@@ -14,6 +14,7 @@ pub mod lanes;
 pub mod measure;
 pub mod replay;
 pub mod scripts;
+pub mod stages;
 
 mod cast;
 mod episodes;

@@ -2,9 +2,13 @@
 
 pub mod agents;
 pub mod environments;
+pub mod ends;
+pub mod inherit;
 pub mod plans;
 pub mod seats;
+pub mod stages;
 
+mod chain;
 mod groups;
 
 use bevy_ecs::prelude::*;
