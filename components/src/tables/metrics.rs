@@ -63,7 +63,8 @@ pub fn recorded(blocks: &[Block], tick: u64, name: &str) -> Vec<(u32, f64)> {
         else {
             continue;
         };
-        let rows = (0..ticks.len()).filter(|&row| ticks[row] == tick && entities[row] == entity && metrics[row] == metric);
+        let rows =
+            (0..ticks.len()).filter(|&row| ticks[row] == tick && entities[row] == entity && metrics[row] == metric);
         found.extend(rows.map(|row| (replicas[row], values[row])));
     }
     found

@@ -97,7 +97,11 @@ impl Shown {
             dir: dir.to_owned(),
             head,
             status: commit.status.to_string(),
-            tick: if stages.is_empty() { slowest.now.ticks } else { commit.tick },
+            tick: if stages.is_empty() {
+                slowest.now.ticks
+            } else {
+                commit.tick
+            },
             ticks: if stages.is_empty() { slowest.total.ticks } else { 0 },
             env_steps: match &stages[..] {
                 [] => slowest.now.env_steps,

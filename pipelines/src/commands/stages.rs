@@ -40,7 +40,11 @@ pub(super) fn text(stages: &[Stage]) -> String {
         return text;
     }
     // Writing to a string does not fail.
-    let _ = writeln!(text, "\n{:<20}{:<10}{:>16}{:>12}{:>10}", "stage", "", "ticks", "steps", "score");
+    let _ = writeln!(
+        text,
+        "\n{:<20}{:<10}{:>16}{:>12}{:>10}",
+        "stage", "", "ticks", "steps", "score"
+    );
     for stage in stages {
         let GroupClocks { now, total, .. } = stage.clocks;
         let ticks = format!("{} of {}", now.ticks, total.ticks);

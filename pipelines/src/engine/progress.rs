@@ -44,7 +44,11 @@ impl Snapshot {
         stages.sort_by_key(|(_, name, _, plan)| (plan.map(|plan| plan.order), *name));
         // Those that run, or, when nothing does, those that ran last.
         let slowest = stages.iter().min_by_key(|(_, name, clocks, _)| {
-            let rests = if name.table == "stage" { std::cmp::Reverse(clocks.tick()) } else { std::cmp::Reverse(0) };
+            let rests = if name.table == "stage" {
+                std::cmp::Reverse(clocks.tick())
+            } else {
+                std::cmp::Reverse(0)
+            };
             (!clocks.running(), rests, clocks.now.ticks)
         });
         let Some((_, name, clocks, _)) = slowest else {
@@ -73,7 +77,11 @@ fn last_tick(stages: &[(Entity, &EntityName, &Clocks, Option<&StagePlan>)]) -> u
     for (stage, _, clocks, plan) in stages {
         let end_of = |other: &Entity| ends.iter().find(|(stage, _)| stage == other).map_or(0, |(_, end)| *end);
         let before = plan.iter().flat_map(|plan| &plan.after).map(end_of).max().unwrap_or(0);
-        let end = if clocks.finished { clocks.tick() } else { before + clocks.total.ticks };
+        let end = if clocks.finished {
+            clocks.tick()
+        } else {
+            before + clocks.total.ticks
+        };
         ends.push((*stage, end));
     }
     ends.into_iter().map(|(_, end)| end).max().unwrap_or(0)

@@ -273,7 +273,13 @@ impl Node {
     fn take_ends(&mut self) {
         let Data::Table(entries) = &mut self.data else { return };
         match entries.iter_mut().find(|entry| entry.key == "stage") {
-            Some(Entry { node: Node { data: Data::Table(stages), .. }, .. }) => {
+            Some(Entry {
+                node: Node {
+                    data: Data::Table(stages),
+                    ..
+                },
+                ..
+            }) => {
                 for stage in stages {
                     stage.node.take("until");
                 }

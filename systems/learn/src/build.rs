@@ -230,15 +230,21 @@ fn rows_per_step(
     stages: &[&StagePlan],
 ) -> Result<usize, Fault> {
     let rows_in = |plan: &&StagePlan| -> usize {
-        let own = environments.iter().filter(|(place, ..)| plan.environments.contains(place));
-        own.map(|(_, _, spec, _)| spec.lanes as usize * spec.seats_of(&name.key).len()).sum()
+        let own = environments
+            .iter()
+            .filter(|(place, ..)| plan.environments.contains(place));
+        own.map(|(_, _, spec, _)| spec.lanes as usize * spec.seats_of(&name.key).len())
+            .sum()
     };
     let mut counts = stages.iter().filter(|plan| plan.train.contains(&agent)).map(rows_in);
     let first = counts.next().unwrap_or(0);
     match counts.find(|&count| count != first) {
         None => Ok(first),
         Some(other) => {
-            let message = format!("`{}` learns from {first} rows per step in one stage and {other} in another", name.key);
+            let message = format!(
+                "`{}` learns from {first} rows per step in one stage and {other} in another",
+                name.key
+            );
             let advice = "choose environments or `lanes` so that lanes x seats of the agent agree";
             Err(Fault::pipeline(message).advise(advice).within(["learner"]))
         }

@@ -11,7 +11,10 @@ use starling_components::stage::StagePlan;
 
 /// The key of an agent's parameters at the start of `round` of `stage`: apart from those that it began the run with.
 fn key_of(seed: RunSeed, agent: &EntityName, stage: &EntityName, round: u32) -> Key {
-    Key::of_seed(seed.0).entity(agent).entity(stage).fold(round, 0x524f_554e)
+    Key::of_seed(seed.0)
+        .entity(agent)
+        .entity(stage)
+        .fold(round, 0x524f_554e)
 }
 
 /// Initialises the agents that begin a round, replica by replica as if each were alone.

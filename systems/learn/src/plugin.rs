@@ -2,7 +2,6 @@
 
 use crate::build::{AgentNetwork, build_agents};
 use crate::fresh::fresh;
-use crate::snapshots::{self, Snapshots};
 use crate::learner::LearnerSlot;
 use crate::network::conv::Conv;
 use crate::network::dense::Dense;
@@ -13,6 +12,7 @@ use crate::network::plain::{Activate, Flatten};
 use crate::optimizer::OptimizerSlot;
 use crate::optimizer::adam::Adam;
 use crate::ppo::Ppo;
+use crate::snapshots::{self, Snapshots};
 use crate::train::learn;
 use bevy_app::{App, Plugin};
 use bevy_ecs::prelude::*;

@@ -74,7 +74,9 @@ impl Snapshots {
                 }
                 Moment::Best(metric) => {
                     for (number, value) in metrics::recorded(rows, training.tick, &metric) {
-                        let Some(replica) = numbers.iter().position(|&n| n == number) else { continue };
+                        let Some(replica) = numbers.iter().position(|&n| n == number) else {
+                            continue;
+                        };
                         let slot = replica * self.moments.len() + index;
                         let known = (self.taken[slot] != 0).then(|| f64::from_bits(self.scores[slot]));
                         if known.map_or(!value.is_nan(), |known| value > known) {
@@ -142,7 +144,11 @@ impl Training {
             training.begun |= !clocks.waiting;
             training.ended &= clocks.finished;
             // A stage that a metric ended is done all the same.
-            training.done += if clocks.finished { clocks.total.ticks } else { clocks.now.ticks };
+            training.done += if clocks.finished {
+                clocks.total.ticks
+            } else {
+                clocks.now.ticks
+            };
             training.total += clocks.total.ticks;
             training.tick = training.tick.max(clocks.tick());
         }
@@ -186,7 +192,10 @@ pub(crate) fn plan(
             fault.within(own.iter().chain(keys).map(|&key| key.to_owned()))
         };
         if let Some(difference) = difference(&parameters.layout, &theirs.layout) {
-            let message = format!("the network of `{}` is not that of `{}`: {difference}", name.key, source.key);
+            let message = format!(
+                "the network of `{}` is not that of `{}`: {difference}",
+                name.key, source.key
+            );
             let fault = Fault::pipeline(message).advise("leave `policy` out: it is the source's");
             faults.push(at(fault, &["policy"]));
             continue;
@@ -216,7 +225,9 @@ pub(crate) fn plan(
         };
         let (count, n) = (replicas.0.len(), parameters.layout.len());
         let bytes = 4 * n * count * moments.len();
-        memory.0.push((format!("{name}: {} kept moments", moments.len()), bytes));
+        memory
+            .0
+            .push((format!("{name}: {} kept moments", moments.len()), bytes));
         commands.entity(source).insert(Snapshots::new(moments, count, n));
     }
     if faults.is_empty() { Ok(()) } else { Err(faults) }
@@ -270,11 +281,17 @@ pub(crate) fn inherit(
     let mut faults = Vec::new();
     let mut open: Vec<(EntityName, Entity, Entity)> = agents
         .iter()
-        .filter_map(|(agent, name, .., heir)| heir.filter(|heir| !heir.filled).map(|heir| (name.clone(), agent, heir.source)))
+        .filter_map(|(agent, name, .., heir)| {
+            heir.filter(|heir| !heir.filled)
+                .map(|heir| (name.clone(), agent, heir.source))
+        })
         .collect();
     open.sort();
     // Those who take from each other become ready one after the other.
-    while let Some(next) = open.iter().position(|(_, _, source)| settled(*source, &agents, &stages)) {
+    while let Some(next) = open
+        .iter()
+        .position(|(_, _, source)| settled(*source, &agents, &stages))
+    {
         let (name, agent, source) = open.remove(next);
         match values_for(agent, source, &agents) {
             Ok(values) => {
@@ -314,7 +331,9 @@ fn values_for(agent: Entity, source: Entity, agents: &Agents<'_, '_>) -> Result<
         for moment in &moments {
             let Some(kept) = snapshots.and_then(|snapshots| snapshots.get(index, moment)) else {
                 let what = match moment {
-                    Moment::Best(metric) => format!("`{metric}` was never recorded for replica {number} of `{}`", name.key),
+                    Moment::Best(metric) => {
+                        format!("`{metric}` was never recorded for replica {number} of `{}`", name.key)
+                    }
                     Moment::Progress(part) => format!("replica {number} of `{}` never came to {part}", name.key),
                 };
                 return Err(Fault::run(what).advise("name a metric that is recorded per replica while it learns"));

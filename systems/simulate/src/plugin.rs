@@ -14,7 +14,9 @@ use starling_components::parameters::Replicas;
 use starling_components::persist::PersistenceTable;
 use starling_components::registry::{Registry, RulesSlot, ScriptSlot};
 use starling_components::rollout::Rollout;
-use starling_components::schedule::{Build, BuildSet, EvaluateSet, MemoryEstimate, PipelineFolder, RunSeed, Tick, TickSet, report};
+use starling_components::schedule::{
+    Build, BuildSet, EvaluateSet, MemoryEstimate, PipelineFolder, RunSeed, Tick, TickSet, report,
+};
 use starling_components::seating::Seating;
 use starling_components::simulate::LiveEnvironment;
 use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec, StageSpec};

@@ -18,4 +18,5 @@ mod pendulum;
 mod pipeline_file;
 mod record;
 mod rows;
+mod stages;
 mod terminal;

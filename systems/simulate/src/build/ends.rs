@@ -56,7 +56,11 @@ pub fn totals(
         // Of a group, whose end is at the top of the file.
         let at = |rest: &[&str]| -> Vec<String> {
             let keys = rest.iter().map(|&key| key.to_owned());
-            if spec.is_some() { path(name, []).into_iter().chain(keys).collect() } else { keys.collect() }
+            if spec.is_some() {
+                path(name, []).into_iter().chain(keys).collect()
+            } else {
+                keys.collect()
+            }
         };
         if clocks.per_tick.ticks == 0 {
             if spec.is_some() {
@@ -85,11 +89,18 @@ pub fn totals(
             }
         }
         if clocks.total.ticks > 0 && u64::from(clocks.rounds) > clocks.total.ticks {
-            let message = format!("{} ticks cannot be cut into {} rounds", clocks.total.ticks, clocks.rounds);
+            let message = format!(
+                "{} ticks cannot be cut into {} rounds",
+                clocks.total.ticks, clocks.rounds
+            );
             let fault = Fault::pipeline(message).advise("a round is at least one tick: fewer rounds, or a later end");
             faults.push(fault.within(at(&["rounds"])));
         }
-        let listening = Listening { stage, plan, named: &named };
+        let listening = Listening {
+            stage,
+            plan,
+            named: &named,
+        };
         if let Some(metric) = spec.and_then(|spec| spec.score.as_deref())
             && let Err(fault) = listening.check(metric)
         {
@@ -167,7 +178,10 @@ impl<'a> Listening<'a, '_, '_> {
             return Err((false, fault.advise("at = { every = 10 }").within(["name"])));
         }
         if bound.above.is_none() && bound.below.is_none() {
-            return Err((false, Fault::pipeline("a metric without a bound").advise("say `above` or `below`")));
+            return Err((
+                false,
+                Fault::pipeline("a metric without a bound").advise("say `above` or `below`"),
+            ));
         }
         Ok(())
     }

@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 /// The agent of this pipeline that `spec` takes from.
 pub(super) fn source(spec: &AgentSpec) -> Option<&str> {
     let from = spec.from.as_ref()?;
-    from.agent.as_deref().filter(|_| from.runs.is_none() && from.file.is_none())
+    from.agent
+        .as_deref()
+        .filter(|_| from.runs.is_none() && from.file.is_none())
 }
 
 /// Completes the specs of agents that take from others, sources first, and marks them with [`Inherits`].
@@ -62,7 +64,9 @@ pub fn inherit(
         }
     }
     for (name, ..) in &open {
-        let circle = open.iter().any(|(.., source)| keys.get(name.key.as_str()) == Some(source));
+        let circle = open
+            .iter()
+            .any(|(.., source)| keys.get(name.key.as_str()) == Some(source));
         if circle {
             let fault = Fault::pipeline(format!("`{}` takes its parameters from itself", name.key));
             let fault = fault.advise("one agent of a circle must have parameters of its own");

@@ -1,8 +1,8 @@
 //! Build: specs become live components. Every system reports all problems that it finds; nothing large is allocated.
 
 pub mod agents;
-pub mod environments;
 pub mod ends;
+pub mod environments;
 pub mod inherit;
 pub mod plans;
 pub mod seats;

@@ -64,7 +64,10 @@ pub fn collection(
     let mut faults = Vec::new();
     let mut sorted: Vec<_> = environments.iter().collect();
     sorted.sort_by_key(|(_, name, ..)| *name);
-    let mut rollout_plans: Vec<_> = stages.iter().map(|(stage, ..)| (stage, RolloutPlans::default())).collect();
+    let mut rollout_plans: Vec<_> = stages
+        .iter()
+        .map(|(stage, ..)| (stage, RolloutPlans::default()))
+        .collect();
     let mut trained: Vec<(Entity, Entity)> = Vec::new();
     for (entity, name, spec, environment, seating) in sorted {
         let Seating::Fixed(seats) = seating else { continue };
@@ -111,7 +114,8 @@ pub fn collection(
             .iter()
             .map(|&replica| key.replica(replica).purpose(Purpose::Environment))
             .collect();
-        let bytes = |plan: &CollectPlan| ReplicaRollout::bytes(shape, plan.steps, lanes, carry, plan.final_observations);
+        let bytes =
+            |plan: &CollectPlan| ReplicaRollout::bytes(shape, plan.steps, lanes, carry, plan.final_observations);
         let rollout = own_plans.iter().map(|(_, plan)| bytes(plan)).max().unwrap_or(0);
         let states = lanes * (4 * shape.state_words + 12 + shape.seats.len() * (12 + 4 * carry));
         memory
@@ -134,7 +138,10 @@ pub fn collection(
             let (Ok((name, ..)), false) = (agents.get(agent), trained.contains(&(stage, agent))) else {
                 continue;
             };
-            let message = format!("`{}` learns here but sits in no environment that the stage runs", name.key);
+            let message = format!(
+                "`{}` learns here but sits in no environment that the stage runs",
+                name.key
+            );
             let fault = Fault::pipeline(message).advise("name one in which it sits in `environments`");
             faults.push(fault.within(path(spec_name, ["train", &index.to_string()])));
         }

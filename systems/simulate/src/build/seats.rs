@@ -275,9 +275,7 @@ fn spawn_groups(
             environments: are(&|member| environments.contains(member)),
             ..StagePlan::default()
         };
-        let group = commands
-            .spawn((name, Clocks::default(), Advanced(false), plan))
-            .id();
+        let group = commands.spawn((name, Clocks::default(), Advanced(false), plan)).id();
         for member in members {
             commands.entity(member).insert(Member(group));
         }

@@ -99,7 +99,11 @@ impl Scene<'_> {
                 ("after", &spec.after, &stages, "stage"),
             ];
             for (field, list, known, what) in lists {
-                for (index, key) in list.iter().enumerate().filter(|(_, key)| !known.contains_key(key.as_str())) {
+                for (index, key) in list
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, key)| !known.contains_key(key.as_str()))
+                {
                     let fault = Fault::pipeline(format!("no {what} is called `{key}`"))
                         .advise(suggest::advice(key, known.keys().copied()));
                     faults.push(fault.within(path(name, [field, &index.to_string()])));
@@ -117,8 +121,15 @@ impl Scene<'_> {
     }
 
     fn circles(&self, faults: &mut Vec<Fault>) {
-        let Some(&first) = self.chain.circle.first() else { return };
-        let keys: Vec<&str> = self.chain.circle.iter().map(|&i| self.stages.0[i].1.key.as_str()).collect();
+        let Some(&first) = self.chain.circle.first() else {
+            return;
+        };
+        let keys: Vec<&str> = self
+            .chain
+            .circle
+            .iter()
+            .map(|&i| self.stages.0[i].1.key.as_str())
+            .collect();
         let message = match keys[..] {
             [one] => format!("stage `{one}` waits for itself"),
             _ => format!("stages `{}` wait for each other", keys.join("`, `")),
@@ -134,7 +145,8 @@ impl Scene<'_> {
                 let agent = self.agents.place(key).map(|place| self.agents.0[place].2);
                 if agent.is_some_and(|agent| agent.learner.is_none()) {
                     let fault = Fault::pipeline(format!("`{key}` has no learner, so no stage can train it"));
-                    let advice = format!("give agent `{key}` a learner, or take it out: who is not trained plays frozen");
+                    let advice =
+                        format!("give agent `{key}` a learner, or take it out: who is not trained plays frozen");
                     faults.push(fault.advise(advice).within(path(name, ["train", &index.to_string()])));
                 }
             }
@@ -167,8 +179,16 @@ impl Scene<'_> {
                     continue;
                 }
                 let advice = format!("let one come `after` the other, e.g. after = [\"{}\"]", other.key);
-                for (index, key) in spec.train.iter().enumerate().filter(|(_, key)| before.train.contains(key)) {
-                    let message = format!("stages `{}` and `{}` train `{key}` at the same time", other.key, name.key);
+                for (index, key) in spec
+                    .train
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, key)| before.train.contains(key))
+                {
+                    let message = format!(
+                        "stages `{}` and `{}` train `{key}` at the same time",
+                        other.key, name.key
+                    );
                     let at = path(name, ["train", &index.to_string()]);
                     faults.push(Fault::pipeline(message).advise(&*advice).within(at));
                 }
@@ -203,7 +223,9 @@ impl Scene<'_> {
         let mut next = Some(agent);
         while let Some(key) = next {
             let spec = self.agents.place(key).map(|place| self.agents.0[place].2);
-            next = spec.and_then(source).filter(|key| !found.contains(key) && *key != agent);
+            next = spec
+                .and_then(source)
+                .filter(|key| !found.contains(key) && *key != agent);
             found.extend(next);
         }
         found
@@ -229,7 +251,12 @@ impl Scene<'_> {
                             faults.push(Fault::pipeline(message).advise(&*advice).within(path(name, [])));
                         }
                     }
-                    for (_, name, spec) in self.evaluations.0.iter().filter(|(.., e)| e.agents.contains(&agent.key)) {
+                    for (_, name, spec) in self
+                        .evaluations
+                        .0
+                        .iter()
+                        .filter(|(.., e)| e.agents.contains(&agent.key))
+                    {
                         let user = self.stage_of(spec);
                         let late = self.chain.precedes(teacher, user)
                             || user == teacher && matches!(spec.at, EvaluateAt::When(_));
@@ -264,13 +291,19 @@ impl Scene<'_> {
             let advice = "say with [stage.x] tables what comes after what";
             for (_, name, spec) in &self.environments.0 {
                 if !spec.seats_of(&agent.key).is_empty() {
-                    let message = format!("`{}` plays while `{source}`, whose parameters it takes, learns", agent.key);
+                    let message = format!(
+                        "`{}` plays while `{source}`, whose parameters it takes, learns",
+                        agent.key
+                    );
                     faults.push(Fault::pipeline(message).advise(advice).within(path(name, ["seats"])));
                 }
             }
             for (_, name, spec) in &self.evaluations.0 {
                 if spec.agents.contains(&agent.key) && !matches!(spec.at, EvaluateAt::When(_)) {
-                    let message = format!("`{}` takes the parameters of `{source}` at the end of the run", agent.key);
+                    let message = format!(
+                        "`{}` takes the parameters of `{source}` at the end of the run",
+                        agent.key
+                    );
                     let fault = Fault::pipeline(message).advise("at = \"end\"");
                     faults.push(fault.within(path(name, ["at"])));
                 }
@@ -286,7 +319,10 @@ impl Scene<'_> {
         }
         let environment = self.environments.place(&evaluation.environment);
         let environment = environment.map(|place| self.environments.0[place].2);
-        let seats = environment.into_iter().flat_map(|e| &e.seats).flat_map(|seat| seat.agents());
+        let seats = environment
+            .into_iter()
+            .flat_map(|e| &e.seats)
+            .flat_map(|seat| seat.agents());
         let players: Vec<&String> = match &evaluation.agents[..] {
             [] => seats.collect(),
             agents => agents.iter().collect(),
@@ -296,11 +332,16 @@ impl Scene<'_> {
                 || players.iter().any(|player| {
                     let mut learners = self.sources(player);
                     learners.push(player);
-                    learners.iter().any(|key| spec.train.iter().any(|trained| trained == key))
+                    learners
+                        .iter()
+                        .any(|key| spec.train.iter().any(|trained| trained == key))
                 })
         };
         let stages = 0..self.stages.0.len();
-        let last = stages.clone().filter(|&i| involved(self.stages.0[i].2)).max_by_key(|&i| self.chain.order[i]);
+        let last = stages
+            .clone()
+            .filter(|&i| involved(self.stages.0[i].2))
+            .max_by_key(|&i| self.chain.order[i]);
         last.or(stages.max_by_key(|&i| self.chain.order[i])).unwrap_or(0)
     }
 
@@ -315,7 +356,11 @@ impl Scene<'_> {
         // Backwards, so that the first stage's membership stays.
         for place in places {
             let (stage, _, spec) = self.stages.0[place];
-            let runs = self.environments.0.iter().filter(|(_, name, e)| spec.runs(&name.key, e));
+            let runs = self
+                .environments
+                .0
+                .iter()
+                .filter(|(_, name, e)| spec.runs(&name.key, e));
             let environments: Vec<Entity> = runs.map(|(entity, ..)| *entity).collect();
             let fresh = spec.fresh.iter().filter_map(|key| {
                 let mut earlier = self.trained_in(key).into_iter();
