@@ -26,6 +26,7 @@ pub mod seating;
 pub mod simulate;
 pub mod spaces;
 pub mod specs;
+pub mod stage;
 pub mod suggest;
 pub mod table;
 pub mod tables;

@@ -26,9 +26,11 @@ pub enum BuildSet {
 #[derive(ScheduleLabel, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tick;
 
-/// The five ordered sets of a tick.
+/// The ordered sets of a tick.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TickSet {
+    /// What belongs to a stage that runs is put in place; agents that start anew with this tick's round do.
+    Begin,
     /// Environments x seating x agents -> rollouts.
     Collect,
     /// Rollouts -> parameters.
@@ -39,6 +41,21 @@ pub enum TickSet {
     Record,
     /// Everything needed to go on -> a commit.
     Persist,
+}
+
+/// The order inside [`TickSet::Evaluate`].
+#[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EvaluateSet {
+    /// Evaluations that are due and whose agents are all there.
+    Due,
+    /// Stages that a metric ends have ended after this.
+    Ends,
+    /// Snapshots of agents that others take from; agents whose source has done learning get their parameters.
+    Inherit,
+    /// Evaluations that became due, or whose agents came, with the above.
+    Late,
+    /// Stages are scored, and those whose turn has come start with the next tick.
+    Follow,
 }
 
 /// Someone asked the run to stop (a signal): the current tick is finished and committed, then the runner leaves.

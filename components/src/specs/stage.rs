@@ -1,5 +1,6 @@
 //! `[stage.x]`.
 
+use super::environment::EnvironmentSpec;
 use super::pipeline::Until;
 use crate::registry::entities_schema;
 use bevy_ecs::prelude::*;
@@ -33,9 +34,20 @@ pub struct StageSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "agents")]
     pub fresh: Vec<String>,
-    /// The metric that says how well it went, e.g. `evaluate.selfplay.return_mean`: recorded as the stage's `score` at its end.
+    /// The metric that says how well it went, e.g. `evaluate.selfplay.return_mean`: what is recorded of it in the stage's last tick is
+    /// recorded once more, per replica, as the `score` of `stage.x`; their mean over replicas is the stage's score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<String>,
+}
+
+impl StageSpec {
+    /// The stage runs `environment`, whose key is `key`.
+    pub fn runs(&self, key: &str, environment: &EnvironmentSpec) -> bool {
+        if !self.environments.is_empty() {
+            return self.environments.iter().any(|name| name == key);
+        }
+        self.train.iter().any(|agent| !environment.seats_of(agent).is_empty())
+    }
 }
 
 fn one() -> u32 {

@@ -37,6 +37,45 @@ pub static METRICS: TableSpec = TableSpec {
     exact: true,
 };
 
+/// A metric's name in a pipeline file, `evaluate.selfplay.return_mean`, as entity and metric; `None` if it has fewer parts.
+pub fn split_name(name: &str) -> Option<(&str, &str)> {
+    let (table, rest) = name.split_once('.')?;
+    let (key, metric) = rest.split_once('.')?;
+    let entity = &name[..table.len() + 1 + key.len()];
+    (!table.is_empty() && !key.is_empty() && !metric.is_empty()).then_some((entity, metric))
+}
+
+/// What `blocks` hold of the metric called `name` in `tick`: replica and value, in recorded order.
+pub fn recorded(blocks: &[Block], tick: u64, name: &str) -> Vec<(u32, f64)> {
+    let Some((entity, metric)) = split_name(name) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for block in blocks.iter().filter(|block| std::ptr::eq(block.table, &METRICS)) {
+        let [
+            ColumnData::U64(ticks),
+            _,
+            ColumnData::Name(entities),
+            ColumnData::U32(replicas),
+            ColumnData::Name(metrics),
+            ColumnData::F64(values),
+        ] = &block.columns[..]
+        else {
+            continue;
+        };
+        let rows =
+            (0..ticks.len()).filter(|&row| ticks[row] == tick && entities[row] == entity && metrics[row] == metric);
+        found.extend(rows.map(|row| (replicas[row], values[row])));
+    }
+    found
+}
+
+/// Their mean over replicas; `None` where nothing was recorded.
+pub fn mean(recorded: &[(u32, f64)]) -> Option<f64> {
+    let sum: f64 = recorded.iter().map(|(_, value)| value).sum();
+    (!recorded.is_empty()).then(|| sum / recorded.len() as f64)
+}
+
 /// Rows of `metrics`, column by column.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -71,5 +110,26 @@ impl Metrics {
                 ColumnData::F64(self.value),
             ],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_found_by_its_name_in_its_tick() {
+        let mut rows = Metrics::default();
+        rows.push(3, 30, "evaluate.a", 0, "return_mean", 1.0);
+        rows.push(4, 40, "evaluate.a", 0, "return_mean", 2.0);
+        rows.push(4, 40, "evaluate.a", 1, "return_mean", 4.0);
+        rows.push(4, 40, "evaluate.b", 0, "return_mean", 9.0);
+        rows.push(4, 40, "agent.a", 0, "norm.actor", 7.0);
+        let blocks = [rows.into_block()];
+        let check = |name: &str, expected: Option<f64>| assert_eq!(mean(&recorded(&blocks, 4, name)), expected);
+        check("evaluate.a.return_mean", Some(3.0));
+        check("agent.a.norm.actor", Some(7.0));
+        check("evaluate.a.return", None);
+        check("return_mean", None);
     }
 }

@@ -14,6 +14,7 @@ mod verify;
 
 mod records;
 mod session;
+mod stages;
 
 use crate::engine::Starling;
 use crate::exit::{self, Exit};
@@ -84,7 +85,7 @@ pub(crate) struct OverrideArgs {
     /// The seed
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Another end, e.g. `ticks=10`, in the place of all ends that the file gives
+    /// Another end, e.g. `ticks=10`, in the place of all ends that the file gives; every stage's, if it has stages
     #[arg(long, value_name = "CLOCK=N")]
     until: Vec<String>,
 }

@@ -141,7 +141,7 @@ impl Watcher {
             replicas: replicas as u64,
         };
         if watcher.bar.is_none() {
-            context.talk(&format!("tick {} of {}: started", first.ticks, first.total));
+            context.talk(&format!("{}: started", watcher.first.place()));
         }
         watcher
     }
@@ -149,23 +149,26 @@ impl Watcher {
     fn look(&mut self, world: &mut World) {
         let (now, snapshot) = (Instant::now(), Snapshot::of(world));
         if let Some(bar) = &self.bar {
+            // A stage that a metric ended brings the end nearer.
+            if snapshot.total > 0 {
+                bar.set_length(snapshot.total);
+            }
             bar.set_position(snapshot.ticks);
-            bar.set_message(self.message(snapshot, world));
+            bar.set_message(self.message(&snapshot, world));
         } else if now.duration_since(self.last_line) >= LINE_EVERY {
             self.last_line = now;
-            self.line(snapshot, world);
+            self.line(&snapshot, world);
         }
     }
 
-    fn line(&self, snapshot: Snapshot, world: &World) {
+    fn line(&self, snapshot: &Snapshot, world: &World) {
         let message = self.message(snapshot, world);
-        self.context
-            .talk(&format!("tick {} of {}: {message}", snapshot.ticks, snapshot.total));
+        self.context.talk(&format!("{}: {message}", snapshot.place()));
     }
 
-    fn message(&self, snapshot: Snapshot, world: &World) -> String {
+    fn message(&self, snapshot: &Snapshot, world: &World) -> String {
         let seconds = self.started.elapsed().as_secs_f64().max(1e-9);
-        let steps = (snapshot.env_steps - self.first.env_steps.min(snapshot.env_steps)) * self.replicas;
+        let steps = snapshot.env_steps.saturating_sub(self.first.env_steps) * self.replicas;
         let mut message = format!("{} steps/s", plot::number(steps as f64 / seconds));
         let progress = world.resource::<Progress>().line();
         if !progress.is_empty() {
@@ -184,7 +187,7 @@ impl Watcher {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        self.line(snapshot, world);
+        self.line(&snapshot, world);
     }
 }
 

@@ -1,5 +1,6 @@
 //! `starling show`: what ran, how far it came, the curve of the return, returns per replica, and the evaluations.
 
+use super::stages::{self, Stage};
 use super::{Context, records};
 use crate::exit::Exit;
 use crate::plot;
@@ -62,6 +63,7 @@ struct Shown {
     tick: u64,
     ticks: u64,
     env_steps: u64,
+    stages: Vec<Stage>,
     /// By environment.
     curves: BTreeMap<String, Curve>,
     evaluations: BTreeMap<String, BTreeMap<u32, records::Scores>>,
@@ -82,7 +84,9 @@ impl Shown {
             .copied()
             .unwrap_or_default();
         let mut curves = BTreeMap::new();
-        for ((entity, metric), points) in metric_curves(&run)? {
+        let metrics = metric_curves(&run)?;
+        let stages = stages::of(commit, &metrics);
+        for ((entity, metric), points) in metrics {
             if metric == RETURN && entity.starts_with("environment.") {
                 let means = mean_over_replicas(&points);
                 let replicas = returns(&points);
@@ -93,9 +97,17 @@ impl Shown {
             dir: dir.to_owned(),
             head,
             status: commit.status.to_string(),
-            tick: slowest.now.ticks,
-            ticks: slowest.total.ticks,
-            env_steps: slowest.now.env_steps,
+            tick: if stages.is_empty() {
+                slowest.now.ticks
+            } else {
+                commit.tick
+            },
+            ticks: if stages.is_empty() { slowest.total.ticks } else { 0 },
+            env_steps: match &stages[..] {
+                [] => slowest.now.env_steps,
+                stages => stages.iter().map(|stage| stage.clocks.now.env_steps).sum(),
+            },
+            stages,
             curves,
             evaluations: records::evaluations(&run)?,
         })
@@ -130,6 +142,7 @@ impl Shown {
         };
         let steps = plot::number(self.env_steps as f64);
         let _ = writeln!(text, "tick {}{of}, {steps} environment steps per replica", self.tick);
+        text.push_str(&stages::text(&self.stages));
         for (entity, Curve { means, replicas }) in &self.curves {
             let values: Vec<f64> = means.iter().map(|(_, value)| *value).collect();
             let ends = means.first().zip(means.last()).map(|(a, b)| (a.0 as f64, b.0 as f64));
@@ -211,6 +224,7 @@ impl Shown {
             "tick": self.tick,
             "ticks": self.ticks,
             "env_steps": self.env_steps,
+            "stages": self.stages.iter().map(Stage::json).collect::<Vec<_>>(),
             "curves": curves.collect::<serde_json::Map<_, _>>(),
             "evaluations": evaluations.collect::<serde_json::Map<_, _>>(),
         })

@@ -160,6 +160,7 @@ fn order(app: &mut App) {
     app.edit_schedule(Tick, |schedule| {
         schedule.set_executor(SingleThreadedExecutor::new());
         let sets = (
+            TickSet::Begin,
             TickSet::Collect,
             TickSet::Learn,
             TickSet::Evaluate,
@@ -168,7 +169,13 @@ fn order(app: &mut App) {
         );
         schedule.configure_sets(sets.chain());
         // What follows a fault would only compound it: the pass runs out, and the loop stops.
-        let later = (TickSet::Learn, TickSet::Evaluate, TickSet::Record, TickSet::Persist);
+        let later = (
+            TickSet::Collect,
+            TickSet::Learn,
+            TickSet::Evaluate,
+            TickSet::Record,
+            TickSet::Persist,
+        );
         schedule.configure_sets(later.run_if(no_faults));
     });
 }

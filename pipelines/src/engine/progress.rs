@@ -2,10 +2,11 @@
 
 use bevy_app::App;
 use bevy_ecs::prelude::*;
-use starling_components::Faults;
 use starling_components::clock::Clocks;
 use starling_components::schedule::{Tick, TickSet};
+use starling_components::stage::StagePlan;
 use starling_components::table::{Block, ColumnData, Outbox};
+use starling_components::{EntityName, Faults};
 use std::collections::BTreeMap;
 
 /// Numbers that are shown where they are recorded, in this order.
@@ -22,32 +23,68 @@ pub struct Progress {
     pub metrics: BTreeMap<String, f64>,
 }
 
-/// Where the slowest group is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How far a run is: the slowest of the stages or groups that run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snapshot {
-    /// Ticks done.
+    /// The stage, in a pipeline that has some.
+    pub stage: Option<String>,
+    /// Ticks done, through all stages before it.
     pub ticks: u64,
-    /// Ticks to do; 0 where nothing bounds them.
+    /// Ticks to do until the last stage ends, if none is ended by a metric; 0 where nothing bounds them.
     pub total: u64,
-    /// Environment steps of one replica.
+    /// Environment steps of one replica; of all stages together.
     pub env_steps: u64,
 }
 
 impl Snapshot {
     /// Of `world`.
     pub fn of(world: &mut World) -> Self {
-        let clocks = world
-            .query::<&Clocks>()
-            .iter(world)
-            .min_by_key(|c| c.now.ticks)
-            .copied();
-        let clocks = clocks.unwrap_or_default();
+        let mut query = world.query::<(Entity, &EntityName, &Clocks, Option<&StagePlan>)>();
+        let mut stages: Vec<_> = query.iter(world).collect();
+        stages.sort_by_key(|(_, name, _, plan)| (plan.map(|plan| plan.order), *name));
+        // Those that run, or, when nothing does, those that ran last.
+        let slowest = stages.iter().min_by_key(|(_, name, clocks, _)| {
+            let rests = if name.table == "stage" {
+                std::cmp::Reverse(clocks.tick())
+            } else {
+                std::cmp::Reverse(0)
+            };
+            (!clocks.running(), rests, clocks.now.ticks)
+        });
+        let Some((_, name, clocks, _)) = slowest else {
+            return Self::default();
+        };
+        let staged = name.table == "stage";
+        let of_stages = stages.iter().map(|(_, _, clocks, _)| clocks.now.env_steps).sum();
         Self {
-            ticks: clocks.now.ticks,
-            total: clocks.total.ticks,
-            env_steps: clocks.now.env_steps,
+            stage: staged.then(|| name.key.clone()),
+            ticks: clocks.tick(),
+            total: if staged { last_tick(&stages) } else { clocks.total.ticks },
+            env_steps: if staged { of_stages } else { clocks.now.env_steps },
         }
     }
+
+    /// `selfplay, tick 3 of 20`.
+    pub fn place(&self) -> String {
+        let stage = self.stage.iter().map(|stage| format!("{stage}, ")).collect::<String>();
+        format!("{stage}tick {} of {}", self.ticks, self.total)
+    }
+}
+
+/// The tick after which the last stage will have ended; `stages` are in an order in which each comes after those that it waits for.
+fn last_tick(stages: &[(Entity, &EntityName, &Clocks, Option<&StagePlan>)]) -> u64 {
+    let mut ends: Vec<(Entity, u64)> = Vec::new();
+    for (stage, _, clocks, plan) in stages {
+        let end_of = |other: &Entity| ends.iter().find(|(stage, _)| stage == other).map_or(0, |(_, end)| *end);
+        let before = plan.iter().flat_map(|plan| &plan.after).map(end_of).max().unwrap_or(0);
+        let end = if clocks.finished {
+            clocks.tick()
+        } else {
+            before + clocks.total.ticks
+        };
+        ends.push((*stage, end));
+    }
+    ends.into_iter().map(|(_, end)| end).max().unwrap_or(0)
 }
 
 impl Progress {

@@ -25,7 +25,7 @@ pub(crate) fn add(app: &mut App) {
     app.add_systems(
         Tick,
         (
-            start.before(TickSet::Collect),
+            start.before(TickSet::Begin),
             lap("collect").after(TickSet::Collect).before(TickSet::Learn),
             lap("learn").after(TickSet::Learn).before(TickSet::Evaluate),
             lap("evaluate").after(TickSet::Evaluate).before(TickSet::Record),
@@ -37,7 +37,7 @@ pub(crate) fn add(app: &mut App) {
 
 fn start(mut clock: ResMut<PhaseClock>, clocks: Query<&Clocks>) {
     clock.lap = Instant::now();
-    clock.tick = clocks.iter().map(|c| c.now.ticks).max().unwrap_or(0) + 1;
+    clock.tick = clocks.iter().map(Clocks::tick).max().unwrap_or(0) + 1;
 }
 
 fn lap(phase: &'static str) -> impl FnMut(ResMut<PhaseClock>, ResMut<Outbox>) {

@@ -7,7 +7,7 @@
 use super::like;
 use super::read::{self, Findings};
 use super::source::{Place, Sources};
-use super::tree::{Data, Node};
+use super::tree::{Data, Entry, Node};
 use crate::builtin;
 use crate::problem::Problem;
 use serde_json::Value;
@@ -20,7 +20,7 @@ pub struct Overrides {
     pub set: Vec<String>,
     /// `a.b.kind=value`, merged; another kind takes the old one's place.
     pub replace: Vec<String>,
-    /// `clock=n`: ends in the place of all that the file gives.
+    /// `clock=n`: ends in the place of all that the file gives; of every stage, where it has stages.
     pub until: Vec<String>,
 }
 
@@ -135,8 +135,12 @@ pub(super) fn merged(origin: &Origin, overrides: &Overrides, sources: &mut Sourc
             tree.merge(node);
         }
     }
+    // Whose ends are given: every stage's, or the pipeline's own.
+    let stages = tree.entry("stage").map_or(&[][..], |table| table.node.entries());
+    let stages: Vec<String> = stages.iter().map(|stage| format!("stage.{}.", stage.key)).collect();
+    let owners = if stages.is_empty() { vec![String::new()] } else { stages };
     if !overrides.until.is_empty() {
-        tree.take("until");
+        tree.take_ends();
     }
     for argument in &overrides.until {
         if !argument.contains('=') {
@@ -152,9 +156,11 @@ pub(super) fn merged(origin: &Origin, overrides: &Overrides, sources: &mut Sourc
                 .push(Problem::at(&all, "expected `clock=n`").advise("e.g. `--until ticks=10`"));
             continue;
         }
-        let source = stack.sources.add("--until", format!("until.{argument}"));
-        let layer = stack.next_layer();
-        tree.merge(read::assignment(stack.sources, source, layer, stack.findings));
+        for owner in &owners {
+            let source = stack.sources.add("--until", format!("{owner}until.{argument}"));
+            let layer = stack.next_layer();
+            tree.merge(read::assignment(stack.sources, source, layer, stack.findings));
+        }
     }
     like::resolve(&mut tree, findings);
     tree
@@ -263,6 +269,27 @@ impl Stack<'_> {
 }
 
 impl Node {
+    /// Takes away every end that a file gives: its stages', or its own.
+    fn take_ends(&mut self) {
+        let Data::Table(entries) = &mut self.data else { return };
+        match entries.iter_mut().find(|entry| entry.key == "stage") {
+            Some(Entry {
+                node: Node {
+                    data: Data::Table(stages),
+                    ..
+                },
+                ..
+            }) => {
+                for stage in stages {
+                    stage.node.take("until");
+                }
+            }
+            _ => {
+                self.take("until");
+            }
+        }
+    }
+
     fn set_layer(&mut self, layer: u32) {
         self.layer = layer;
         match &mut self.data {

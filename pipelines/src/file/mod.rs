@@ -32,10 +32,7 @@ use std::path::PathBuf;
 use tree::{Data, Entry, Node};
 
 /// Keys at the top that are promised but not there yet.
-const RESERVED: &[(&str, &str)] = &[
-    ("sweep", "several runs from one file"),
-    ("stage", "several stages in one run"),
-];
+const RESERVED: &[(&str, &str)] = &[("sweep", "several runs from one file")];
 
 /// One table of a pipeline with every default filled in.
 #[derive(Debug, Clone, PartialEq)]

@@ -16,7 +16,12 @@ use starling_components::schedule::{MemoryEstimate, RunSeed};
 use starling_components::simulate::LiveEnvironment;
 use starling_components::spaces::SeatShape;
 use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec, PolicySpec, RecordSpec, SeatSpec};
+use starling_components::stage::StagePlan;
 use std::sync::Arc;
+
+/// The network that an agent acts by, as what it is: on the entity of `[agent.x]`. Derived.
+#[derive(Component, Clone)]
+pub(crate) struct AgentNetwork(pub Arc<Network>);
 
 /// Where an agent sits.
 #[derive(Debug, Default)]
@@ -28,7 +33,7 @@ struct Seats {
     rows_vary: bool,
 }
 
-type EnvironmentItem<'a> = (&'a EntityName, &'a EnvironmentSpec, Option<&'a LiveEnvironment>);
+type EnvironmentItem<'a> = (Entity, &'a EntityName, &'a EnvironmentSpec, Option<&'a LiveEnvironment>);
 
 type AgentItem<'a> = (
     Entity,
@@ -48,6 +53,7 @@ pub(crate) fn build_agents(
     agents: Query<'_, '_, AgentItem<'static>>,
     environments: Query<'_, '_, EnvironmentItem<'static>>,
     evaluations: Query<'_, '_, &EvaluateSpec>,
+    stages: Query<'_, '_, &StagePlan>,
     records: Query<'_, '_, &RecordSpec>,
     registry: Res<'_, Registry>,
     seed: Res<'_, RunSeed>,
@@ -56,7 +62,9 @@ pub(crate) fn build_agents(
     let mut faults = Vec::new();
     let diagnostics = records.iter().any(|record| record.diagnostics.is_some());
     let mut environments: Vec<_> = environments.iter().collect();
-    environments.sort_by_key(|(name, ..)| *name);
+    environments.sort_by_key(|(_, name, ..)| *name);
+    let mut stages: Vec<&StagePlan> = stages.iter().collect();
+    stages.sort_by_key(|plan| plan.order);
     // Their order does not matter: an agent's seats all look alike.
     let evaluations: Vec<_> = evaluations.iter().collect();
     let mut agents: Vec<_> = agents.iter().collect();
@@ -82,9 +90,16 @@ pub(crate) fn build_agents(
             }
             continue;
         };
-        let seats = seats_of(name, &environments, &evaluations);
+        let mut seats = seats_of(name, &environments, &evaluations);
         // It plays nowhere, or its environment could not be built: faults of their own.
         let Some(shape) = &seats.shape else { continue };
+        match rows_per_step(entity, name, &environments, &stages) {
+            Ok(rows) => seats.rows_per_step = rows,
+            Err(fault) => {
+                faults.push(path(fault));
+                continue;
+            }
+        }
         let numbers = replicas.map_or_else(|| numbers_of(spec), |replicas| replicas.0.clone());
         let built = build_one(policy, shape, &registry)
             .map_err(|found| found.into_iter().map(|f| f.within(["policy"])).collect::<Vec<_>>())
@@ -178,13 +193,13 @@ fn insert(
             },
         ));
     }
-    entity.insert(Policy(network));
+    entity.insert((AgentNetwork(network.clone()), Policy(network)));
 }
 
 /// The seats of one agent, found by name: in environments, and in evaluations for agents that only play there.
 fn seats_of(name: &EntityName, environments: &[EnvironmentItem<'_>], evaluations: &[&EvaluateSpec]) -> Seats {
     let mut seats = Seats::default();
-    for (_, spec, live) in environments {
+    for (_, _, spec, live) in environments {
         let Some(live) = live else { continue };
         let shape = live.0.shape();
         let own = spec.seats_of(&name.key).into_iter();
@@ -202,13 +217,46 @@ fn seats_of(name: &EntityName, environments: &[EnvironmentItem<'_>], evaluations
         let Some(seat) = evaluation.agents.iter().position(|agent| *agent == name.key) else {
             continue;
         };
-        let found = environments.iter().find(|(e, ..)| e.key == evaluation.environment);
-        if let Some((_, _, Some(live))) = found {
+        let found = environments.iter().find(|(_, e, ..)| e.key == evaluation.environment);
+        if let Some((.., Some(live))) = found {
             let shape = live.0.shape().seats.get(seat).cloned();
             seats.shape = seats.shape.or(shape);
         }
     }
     seats
+}
+
+/// Rows that `agent` learns from per step, which must be the same in every stage that trains it: its minibatches are planned for one number.
+fn rows_per_step(
+    agent: Entity,
+    name: &EntityName,
+    environments: &[EnvironmentItem<'_>],
+    stages: &[&StagePlan],
+) -> Result<usize, Fault> {
+    let rows_in = |plan: &&StagePlan| -> usize {
+        let own = environments
+            .iter()
+            .filter(|(place, ..)| plan.environments.contains(place));
+        // A rotation moves an agent's seats from lane to lane and gives it no more of them: what the file says counts.
+        own.map(|(_, _, spec, _)| {
+            let seats = spec.seats.iter().filter(|seat| seat.agents().contains(&name.key));
+            spec.lanes as usize * seats.count()
+        })
+        .sum()
+    };
+    let mut counts = stages.iter().filter(|plan| plan.train.contains(&agent)).map(rows_in);
+    let first = counts.next().unwrap_or(0);
+    match counts.find(|&count| count != first) {
+        None => Ok(first),
+        Some(other) => {
+            let message = format!(
+                "`{}` learns from {first} rows per step in one stage and {other} in another",
+                name.key
+            );
+            let advice = "choose environments or `lanes` so that lanes x seats of the agent agree";
+            Err(Fault::pipeline(message).advise(advice).within(["learner"]))
+        }
+    }
 }
 
 fn build_one(policy: &PolicySpec, seat: &SeatShape, registry: &Registry) -> Result<Arc<Network>, Vec<Fault>> {

@@ -7,6 +7,7 @@
 mod batch;
 mod build;
 pub mod distribution;
+mod fresh;
 pub mod gae;
 pub mod learner;
 pub mod network;
@@ -16,6 +17,7 @@ pub mod ppo;
 pub mod ppo_loss;
 mod real;
 mod report;
+mod snapshots;
 mod train;
 
 pub use plugin::{LearnPlugin, register};

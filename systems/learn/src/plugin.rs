@@ -1,6 +1,7 @@
 //! What this crate adds to a world.
 
-use crate::build::build_agents;
+use crate::build::{AgentNetwork, build_agents};
+use crate::fresh::fresh;
 use crate::learner::LearnerSlot;
 use crate::network::conv::Conv;
 use crate::network::dense::Dense;
@@ -11,6 +12,7 @@ use crate::network::plain::{Activate, Flatten};
 use crate::optimizer::OptimizerSlot;
 use crate::optimizer::adam::Adam;
 use crate::ppo::Ppo;
+use crate::snapshots::{self, Snapshots};
 use crate::train::learn;
 use bevy_app::{App, Plugin};
 use bevy_ecs::prelude::*;
@@ -30,7 +32,7 @@ use starling_components::learners::ppo::PpoSettings;
 use starling_components::parameters::{OptimizerState, Parameters};
 use starling_components::persist::PersistenceTable;
 use starling_components::registry::Registry;
-use starling_components::schedule::{Build, BuildSet, Tick, TickSet, report};
+use starling_components::schedule::{Build, BuildSet, EvaluateSet, Tick, TickSet, report};
 use starling_components::specs::AgentSpec;
 
 /// Networks, optimisers and learners for a pipeline.
@@ -45,11 +47,21 @@ impl Plugin for LearnPlugin {
             .resource_mut::<PersistenceTable>()
             .saved::<Parameters>()
             .saved::<OptimizerState>()
+            .saved::<Snapshots>()
             .derived::<Policy>()
+            .derived::<AgentNetwork>()
             .derived::<Learner>()
             .derived::<Imported>()
             .derived::<AgentSpec>();
         app.add_systems(Build, build_agents.pipe(report).in_set(BuildSet::Agents));
+        app.add_systems(Build, snapshots::plan.pipe(report).in_set(BuildSet::Plans));
+        app.add_systems(
+            Tick,
+            (
+                (fresh, snapshots::inherit.pipe(report)).chain().in_set(TickSet::Begin),
+                snapshots::inherit.pipe(report).in_set(EvaluateSet::Inherit),
+            ),
+        );
         app.add_systems(Tick, learn.pipe(report).in_set(TickSet::Learn));
     }
 }

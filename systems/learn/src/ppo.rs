@@ -58,7 +58,8 @@ impl Learn for Ppo {
             .map_or_else(|_| None, |mut s| s.pop())
             .unwrap_or_default();
         let key = context.key.replica(context.replica).purpose(Purpose::Minibatch);
-        let update = context.clocks.now.updates as u32;
+        // Counted through all stages of the agent, so that no order of samples comes twice.
+        let update = (context.clocks.ticks_before + context.clocks.now.updates) as u32;
         let order = |epoch: usize, order: &mut Vec<u32>| permutation(key.fold(update, epoch as u32), order);
         let result = self.update(state, experience, context, &mut workspace, order);
         if let Ok(mut spare) = self.spare.lock() {

@@ -28,13 +28,13 @@ type AgentItem<'a> = (
     &'a mut OptimizerState,
 );
 
-/// One update of every learner.
+/// One update of every learner whose stage runs, from the environments of that stage.
 ///
 /// # Errors
 /// What learners say, with the agent's key.
 pub(crate) fn learn(
     mut agents: Query<'_, '_, AgentItem<'static>>,
-    environments: Query<'_, '_, (&EntityName, &Seating, &Rollout)>,
+    environments: Query<'_, '_, (&EntityName, &Member, &Seating, &Rollout)>,
     mut groups: Query<'_, '_, (Entity, &mut Clocks)>,
     records: Query<'_, '_, &RecordSpec>,
     seed: Res<'_, RunSeed>,
@@ -61,7 +61,8 @@ pub(crate) fn learn(
         let clocks = *clocks;
         let seats: Vec<_> = environments
             .iter()
-            .map(|(_, seating, rollout)| (seating.seats_of(entity), seating.chair_of(entity), *rollout))
+            .filter(|(_, place, ..)| *place == member)
+            .map(|(_, _, seating, rollout)| (seating.seats_of(entity), seating.chair_of(entity), *rollout))
             .filter(|(seats, _, rollout)| !seats.is_empty() && !rollout.replicas.is_empty())
             .collect();
         let key = Key::of_seed(seed.0).entity(name);

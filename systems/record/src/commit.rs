@@ -67,15 +67,32 @@ pub struct CheckpointRecord {
     pub sha256: String,
 }
 
-/// The clocks of one group.
+/// The clocks of one stage, or of one group in a pipeline without stages. Commits from before there were stages have no `ticks_before` and no
+/// `waiting`, which is right for them; programs from then do not read these two, and know no stages either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct GroupClocks {
     /// What has been done.
     pub now: ClockValues,
     /// What will have been done at the end; 0 where nothing bounds it.
     pub total: ClockValues,
+    /// Ticks of the longest chain of stages before it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ticks_before: u64,
+    /// Stages before it have not ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waiting: bool,
     /// It has reached its end.
     pub finished: bool,
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+/// Completed ticks of a run whose stages or groups show `clocks`: of the one that is furthest, through all stages before it.
+pub(crate) fn tick(clocks: &BTreeMap<String, GroupClocks>) -> u64 {
+    let ticks = clocks.values().map(|c| c.ticks_before + c.now.ticks);
+    ticks.max().unwrap_or(0)
 }
 
 /// One commit file.
@@ -89,9 +106,9 @@ pub struct Commit {
     pub previous: Option<String>,
     /// Why it was made.
     pub status: Status,
-    /// Completed ticks (of the group that has done most).
+    /// Completed ticks: of the stage or group that is furthest, through all stages before it.
     pub tick: u64,
-    /// Clocks of every group, by name.
+    /// Clocks of every stage or group, by name.
     pub clocks: BTreeMap<String, GroupClocks>,
     /// Which program wrote it.
     pub program: String,

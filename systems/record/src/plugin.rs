@@ -4,7 +4,7 @@
 //! The [`Recorder`] is inserted by [`start`] after everything was built, so that checking a pipeline writes nothing.
 
 use crate::checkpoint;
-use crate::commit::{Commit, GroupClocks, Status};
+use crate::commit::{self, Commit, GroupClocks, Status};
 use crate::run::Run;
 use crate::writer::{CommitRequest, Recorder};
 use bevy_app::{App, Plugin};
@@ -93,7 +93,7 @@ fn persist(world: &mut World) -> Result<(), Vec<Fault>> {
         return Ok(());
     }
     let clocks = clocks(world);
-    let tick = clocks.values().map(|c| c.now.ticks).max().unwrap_or(0);
+    let tick = commit::tick(&clocks);
     let stop = world.get_resource::<StopRequest>().is_some_and(|stop| stop.0);
     let status = match () {
         () if !clocks.is_empty() && clocks.values().all(|c| c.finished) => Status::Finished,
@@ -122,6 +122,8 @@ fn clocks(world: &mut World) -> BTreeMap<String, GroupClocks> {
         let group = GroupClocks {
             now: clocks.now,
             total: clocks.total,
+            ticks_before: clocks.ticks_before,
+            waiting: clocks.waiting,
             finished: clocks.finished,
         };
         groups.insert(name.to_string(), group);

@@ -3,7 +3,7 @@
 //! One thread for all tables, so that a commit is simply the next message: everything before it is in it, nothing after.
 //! A slow disk fills the channel and slows the run; a failing disk ends the thread, and the next call gets its fault.
 
-use crate::commit::{Commit, FORMAT, GroupClocks, PartRecord, Status};
+use crate::commit::{self, Commit, FORMAT, GroupClocks, PartRecord, Status};
 use crate::part::Part;
 use crate::run::{Run, instruction_set};
 use crate::{checkpoint, schema};
@@ -290,7 +290,7 @@ impl Streams {
             }
         }
         let number = self.run.next_number();
-        let tick = request.clocks.values().map(|c| c.now.ticks).max().unwrap_or(0);
+        let tick = commit::tick(&request.clocks);
         let checkpoint = checkpoint::write(&self.run, number, tick, &request.snapshot)?;
         let last = self.run.latest_commit();
         let mut rows = last.map(|c| c.rows.clone()).unwrap_or_default();

@@ -16,6 +16,7 @@ pub mod measure;
 pub mod normalize;
 pub mod replay;
 pub mod scripts;
+pub mod stages;
 
 mod cast;
 mod episodes;

@@ -3,8 +3,9 @@
 use crate::blocks::LaneBlocks;
 use crate::clocks::{Advanced, advance};
 use crate::collect::{CollectPlan, collect};
-use crate::evaluate::{EvaluateSeats, evaluate};
-use crate::{build, environments, scripts};
+use crate::evaluate::{EvaluateSeats, Evaluated, evaluate};
+use crate::stages::{EndsBy, RolloutPlans};
+use crate::{build, environments, scripts, stages};
 use bevy_app::prelude::*;
 use bevy_ecs::prelude::*;
 use starling_components::EntityName;
@@ -14,10 +15,13 @@ use starling_components::parameters::Replicas;
 use starling_components::persist::PersistenceTable;
 use starling_components::registry::{Registry, RulesSlot, ScriptSlot};
 use starling_components::rollout::Rollout;
-use starling_components::schedule::{Build, BuildSet, MemoryEstimate, PipelineFolder, RunSeed, Tick, TickSet, report};
+use starling_components::schedule::{
+    Build, BuildSet, EvaluateSet, MemoryEstimate, PipelineFolder, RunSeed, Tick, TickSet, report,
+};
 use starling_components::seating::Seating;
 use starling_components::simulate::LiveEnvironment;
-use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec};
+use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec, StageSpec};
+use starling_components::stage::{Inherits, StagePlan};
 
 /// Environments and the agents without parameters; collection and evaluation.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,11 +38,14 @@ impl Plugin for SimulatePlugin {
                 build::environments::environments
                     .pipe(report)
                     .in_set(BuildSet::Environments),
-                build::seats::seats.pipe(report).in_set(BuildSet::Seats),
+                build::inherit::inherit.pipe(report).in_set(BuildSet::Environments),
+                (build::seats::seats.pipe(report), build::stages::stages.pipe(report))
+                    .chain()
+                    .in_set(BuildSet::Seats),
                 build::agents::scripts.pipe(report).in_set(BuildSet::Agents),
                 (
                     build::plans::collection.pipe(report),
-                    build::plans::totals.pipe(report),
+                    build::ends::totals.pipe(report),
                     build::plans::evaluations.pipe(report),
                     build::normalize::normalizations.pipe(report),
                 )
@@ -46,12 +53,28 @@ impl Plugin for SimulatePlugin {
                     .in_set(BuildSet::Plans),
             ),
         );
+        app.configure_sets(
+            Tick,
+            (
+                EvaluateSet::Due,
+                EvaluateSet::Ends,
+                EvaluateSet::Inherit,
+                EvaluateSet::Late,
+                EvaluateSet::Follow,
+            )
+                .chain()
+                .in_set(TickSet::Evaluate),
+        );
         app.add_systems(
             Tick,
             (
+                stages::begin.in_set(TickSet::Begin),
                 collect.pipe(report).in_set(TickSet::Collect),
                 advance.after(TickSet::Learn).before(TickSet::Evaluate),
-                evaluate.pipe(report).in_set(TickSet::Evaluate),
+                evaluate.pipe(report).in_set(EvaluateSet::Due),
+                stages::end_by_metric.in_set(EvaluateSet::Ends),
+                evaluate.pipe(report).in_set(EvaluateSet::Late),
+                (stages::score, stages::follow).in_set(EvaluateSet::Follow),
             ),
         );
     }
@@ -63,6 +86,7 @@ fn register(registry: &mut Registry) {
         .table::<EnvironmentSpec>("environment")
         .table::<AgentSpec>("agent")
         .table::<EvaluateSpec>("evaluate")
+        .table::<StageSpec>("stage")
         .slot::<RulesSlot>()
         .slot::<ScriptSlot>();
     environments::acrobot::register(registry);
@@ -83,10 +107,16 @@ fn declare(table: &mut PersistenceTable) {
         .saved::<LaneBlocks>()
         .saved::<Clocks>()
         .saved::<Normalization>()
+        .saved::<Inherits>()
         .derived::<Rollout>()
         .derived::<CollectPlan>()
         .derived::<EvaluateSeats>()
         .derived::<Advanced>()
+        .derived::<Evaluated>()
+        .derived::<StagePlan>()
+        .derived::<RolloutPlans>()
+        .derived::<EndsBy>()
+        .derived::<StageSpec>()
         .derived::<EnvironmentSpec>()
         .derived::<EvaluateSpec>()
         .derived::<LiveEnvironment>()

@@ -55,14 +55,23 @@ pub(crate) fn of_replica(run: &Path, table: &str, replica: u32) -> Vec<String> {
     found
 }
 
+/// The saved parameters of one replica of `agent`, at the place `index` among those that are saved, as bits.
+pub(crate) fn parameters_of(run: &Path, agent: &str, index: usize) -> Vec<(String, Vec<u64>)> {
+    let prefix = format!("agent.{agent}/parameters/");
+    let own = tensors_of_replica(run, index).into_iter();
+    let own = own.filter_map(|(name, bits)| Some((name.strip_prefix(&prefix)?.to_owned(), bits)));
+    own.collect()
+}
+
 /// The saved tensors that have a replica axis, cut to the replica at `index`, as bits.
 pub(crate) fn tensors_of_replica(run: &Path, index: usize) -> Vec<(String, Vec<u64>)> {
     let run = open(run);
     let commit = run.latest_commit().expect("a commit");
     let snapshot = starling_record::checkpoint::read(&run, commit).unwrap_or_else(|fault| panic!("{fault}"));
+    // Of an agent with fewer replicas there is nothing.
     let cut = |shape: &[usize], bits: Vec<u64>| {
         let row = shape.iter().skip(1).product::<usize>();
-        bits[index * row..(index + 1) * row].to_vec()
+        bits.get(index * row..(index + 1) * row).unwrap_or_default().to_vec()
     };
     let by_replica = snapshot.tensors.iter().filter(|(name, tensor)| {
         let lanes = name.starts_with("environment.") && tensor.shape.len() > 1;

@@ -16,6 +16,7 @@ use starling_components::seating::Seating;
 use starling_components::simulate::{Lanes, LiveEnvironment, Simulate};
 use starling_components::spaces::{ActionBuffer, ElementKind, EnvironmentShape, ObservationBuffer};
 use starling_components::specs::{AgentSpec, EnvironmentSpec, Pair};
+use starling_components::stage::StagePlan;
 use starling_components::table::{ColumnData, Outbox};
 use std::sync::Arc;
 
@@ -83,7 +84,7 @@ fn world(agent: &Value) -> App {
     let chef = world
         .spawn((EntityName::new("agent", "chef"), spec, replicas, Member(group)))
         .id();
-    world.spawn((
+    let kitchen = (
         EntityName::new("environment", "kitchen"),
         EnvironmentSpec {
             rules: serde_json::from_value(json!("none")).expect("a choice"),
@@ -96,7 +97,14 @@ fn world(agent: &Value) -> App {
         Seating::Fixed(vec![chef, chef]),
         LiveEnvironment(Arc::new(ShapeOnly(shape()))),
         Rollout::default(),
-    ));
+        Member(group),
+    );
+    let kitchen = world.spawn(kitchen).id();
+    world.entity_mut(group).insert(StagePlan {
+        train: vec![chef],
+        environments: vec![kitchen],
+        ..StagePlan::default()
+    });
     world.run_schedule(Build);
     app
 }

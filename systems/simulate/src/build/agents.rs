@@ -30,7 +30,9 @@ pub fn scripts(
     let mut sorted: Vec<_> = agents.iter().collect();
     sorted.sort_by_key(|(_, name, _)| *name);
     for (entity, name, spec) in sorted {
-        if spec.script.is_some() == spec.policy.is_some() {
+        // What is wrong with `from` is told where it is read.
+        let from_elsewhere = spec.from.is_some() && spec.policy.is_none();
+        if spec.script.is_some() == spec.policy.is_some() && !from_elsewhere {
             let (both, word) = if spec.script.is_some() {
                 ("both", "and")
             } else {

@@ -1,11 +1,15 @@
 //! Build: specs become live components. Every system reports all problems that it finds; nothing large is allocated.
 
 pub mod agents;
+pub mod ends;
 pub mod environments;
+pub mod inherit;
 pub mod normalize;
 pub mod plans;
 pub mod seats;
+pub mod stages;
 
+mod chain;
 mod changing;
 mod groups;
 

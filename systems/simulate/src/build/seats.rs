@@ -2,8 +2,10 @@
 
 use super::changing::{Specs, adapts, changing_seats};
 use super::groups::Connections;
+use super::inherit::source;
 use super::{ByKey, by_key, path, verdict};
-use crate::evaluate::EvaluateSeats;
+use crate::clocks::Advanced;
+use crate::evaluate::{EvaluateSeats, Evaluated};
 use bevy_ecs::prelude::*;
 use starling_components::EntityName;
 use starling_components::clock::{Clocks, Member};
@@ -12,7 +14,8 @@ use starling_components::parameters::Replicas;
 use starling_components::seating::Seating;
 use starling_components::simulate::LiveEnvironment;
 use starling_components::spaces::EnvironmentShape;
-use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec, ReplicasSpec};
+use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec, ReplicasSpec, StageSpec};
+use starling_components::stage::StagePlan;
 use starling_components::suggest;
 use std::collections::BTreeMap;
 
@@ -39,6 +42,7 @@ pub fn seats(
     environments: Environments<'_, '_>,
     agents: Query<(Entity, &EntityName, &AgentSpec)>,
     evaluations: Query<(Entity, &EntityName, &EvaluateSpec)>,
+    stages: Query<(), With<StageSpec>>,
     mut commands: Commands,
 ) -> Result<(), Vec<Fault>> {
     let mut faults = Vec::new();
@@ -126,15 +130,21 @@ pub fn seats(
             check_shapes(name, "agents", live.0.shape(), &names, reported);
         }
         connections.connect(environment, entity);
-        commands.entity(entity).insert(EvaluateSeats {
+        let seats = EvaluateSeats {
             environment,
             agents: seated.clone(),
-        });
+        };
+        commands.entity(entity).insert((seats, Evaluated::default()));
         tables.push(PlayersOf::fixed(entity, name, seated));
     }
     for table in &tables {
         for agent in &table.everyone {
             connections.connect(table.entity, *agent);
+        }
+    }
+    for (entity, _, spec) in &agents {
+        if let Some(&source) = source(spec).and_then(|key| agent_keys.get(key)) {
+            connections.connect(source, entity);
         }
     }
 
@@ -174,7 +184,9 @@ pub fn seats(
             .entity(agent)
             .insert(Replicas((first..first + count).collect()));
     }
-    spawn_groups(&connections, &environments, &mut commands);
+    if stages.is_empty() {
+        spawn_groups(&connections, &environments, &agents, &mut commands);
+    }
     verdict(faults)
 }
 
@@ -290,16 +302,26 @@ fn check_replicas(
 }
 
 /// One entity with clocks per group that has an environment, named after its first environment.
-fn spawn_groups(connections: &Connections, environments: &Environments<'_, '_>, commands: &mut Commands<'_, '_>) {
-    for members in connections.groups() {
+fn spawn_groups(
+    connections: &Connections,
+    environments: &Environments<'_, '_>,
+    agents: &Query<(Entity, &EntityName, &AgentSpec)>,
+    commands: &mut Commands<'_, '_>,
+) {
+    for (order, members) in connections.groups().into_iter().enumerate() {
         let names = members.iter().filter_map(|&entity| environments.get(entity).ok());
         let Some(first) = names.map(|(_, name, ..)| name).min() else {
             continue;
         };
         let name = EntityName::new("group", first.key.clone());
-        let group = commands
-            .spawn((name, Clocks::default(), crate::clocks::Advanced(false)))
-            .id();
+        let are = |known: &dyn Fn(Entity) -> bool| members.iter().copied().filter(|&m| known(m)).collect();
+        let plan = StagePlan {
+            order,
+            train: are(&|member| agents.contains(member)),
+            environments: are(&|member| environments.contains(member)),
+            ..StagePlan::default()
+        };
+        let group = commands.spawn((name, Clocks::default(), Advanced(false), plan)).id();
         for member in members {
             commands.entity(member).insert(Member(group));
         }

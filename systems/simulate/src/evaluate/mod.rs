@@ -3,23 +3,25 @@
 //! Lane l of an evaluation plays one episode, number 0, whose draws are keyed by (seed, evaluation, replica, tick): so a recorded row's
 //! tick, replica and lane say all that is needed to simulate it again ([`crate::replay`]). Training lanes are not touched.
 
+mod due;
 mod play;
 
 use crate::cast::{Agents, Cast};
-use crate::clocks::Advanced;
 use crate::episodes::seat_mean;
 use crate::normalize::{eyes, seeing};
 use bevy_ecs::prelude::*;
+use due::Due;
+pub use due::Evaluated;
 use play::{Match, play};
 use rayon::prelude::*;
 use starling_components::EntityName;
-use starling_components::clock::{Clocks, Member};
+use starling_components::clock::Member;
 use starling_components::fault::Fault;
 use starling_components::normalize::Normalization;
 use starling_components::random::{Key, Purpose};
 use starling_components::schedule::RunSeed;
 use starling_components::simulate::LiveEnvironment;
-use starling_components::specs::{EvaluateAt, EvaluateSpec};
+use starling_components::specs::EvaluateSpec;
 use starling_components::table::Outbox;
 use starling_components::tables::episodes::Episodes;
 use starling_components::tables::metrics::Metrics;
@@ -43,36 +45,32 @@ fn of_tick(key: Key, tick: u64) -> Key {
     key.fold(tick as u32, (tick >> 32) as u32)
 }
 
-/// Runs the evaluations that are due.
+/// Runs the evaluations that are due and have not run in this tick.
 ///
 /// # Errors
 /// Whatever a policy or an environment refuses, of all evaluations.
 pub fn evaluate(
-    evaluations: Query<(&EntityName, &EvaluateSpec, &EvaluateSeats, &Member)>,
+    mut evaluations: Query<(&EntityName, &EvaluateSpec, &EvaluateSeats, &Member, &mut Evaluated)>,
     environments: Query<&LiveEnvironment>,
     agents: Agents<'_, '_>,
     normalizations: Query<(&EntityName, &Normalization)>,
-    groups: Query<(&Clocks, &Advanced)>,
+    due: Due<'_, '_>,
     seed: Res<RunSeed>,
     mut outbox: ResMut<Outbox>,
 ) -> Result<(), Vec<Fault>> {
     let mut faults = Vec::new();
     let statistics: Vec<_> = normalizations.iter().collect();
-    let mut sorted: Vec<_> = evaluations.iter().collect();
+    let mut sorted: Vec<_> = evaluations.iter_mut().collect();
     sorted.sort_by_key(|(name, ..)| *name);
-    for (name, spec, seats, member) in sorted {
-        let (Ok((clocks, advanced)), Ok(environment)) = (groups.get(member.0), environments.get(seats.environment))
-        else {
+    for (name, spec, seats, member, mut last) in sorted {
+        let Some(clocks) = due.clocks(spec.at, *member, &seats.agents, *last) else {
+            continue;
+        };
+        let Ok(environment) = environments.get(seats.environment) else {
             continue;
         };
         let tick = clocks.tick();
-        let due = match spec.at {
-            EvaluateAt::When(_) => clocks.finished,
-            EvaluateAt::Every { every } => clocks.finished || tick.is_multiple_of(every.max(1)),
-        };
-        if !advanced.0 || !due {
-            continue;
-        }
+        *last = Evaluated(tick);
         let path = [name.table.clone(), name.key.clone()];
         let cast = match Cast::of(&seats.agents, &agents, *seed) {
             Ok(cast) => cast,

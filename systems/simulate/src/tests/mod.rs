@@ -50,6 +50,7 @@ impl Run {
             .configure_sets(
                 Tick,
                 (
+                    TickSet::Begin,
                     TickSet::Collect,
                     TickSet::Learn,
                     TickSet::Evaluate,
@@ -67,7 +68,7 @@ impl Run {
             let record: RecordSpec = serde_json::from_value(record.clone()).expect("a record table");
             app.world_mut().spawn((EntityName::new("record", "record"), record));
         }
-        for table in ["environment", "agent", "evaluate"] {
+        for table in ["environment", "agent", "evaluate", "stage"] {
             let info = *app
                 .world()
                 .resource::<Registry>()
