@@ -2,6 +2,7 @@
 
 pub mod diagnostics;
 pub mod episodes;
+pub mod matches;
 pub mod metrics;
 pub mod timings;
 pub mod trajectories;
@@ -12,6 +13,7 @@ use crate::table::{ColumnKind, ColumnSpec, TableSpec};
 pub const ALL: &[&TableSpec] = &[
     &metrics::METRICS,
     &episodes::EPISODES,
+    &matches::MATCHES,
     &trajectories::TRAJECTORIES,
     &diagnostics::DIAGNOSTICS,
     &timings::TIMINGS,

@@ -95,11 +95,6 @@ impl<'a> Cast<'a> {
             .collect()
     }
 
-    /// Floats of recurrent state per row: the most of any agent.
-    pub(crate) fn carry(&self) -> usize {
-        self.roles.iter().map(|role| role.policy.carry_len()).max().unwrap_or(0)
-    }
-
     /// `agent:replica` of each seat, comma-separated.
     pub(crate) fn seating(&self, index: usize) -> String {
         let name_of = |seat: usize| {

@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 
 /// Most replicas of one agent.
 const MAX_REPLICAS: u32 = 65_536;
+/// Most arrangements of replicas in one evaluation: a row each, and at least an episode.
+const MAX_CELLS: u64 = 1_000_000;
 
 type Environments<'w, 's> = Query<
     'w,
@@ -43,6 +45,8 @@ pub fn seats(
     let mut faults = Vec::new();
     let agent_keys = by_key(agents.iter().map(|(entity, name, _)| (entity, name)));
     let mut tables: Vec<(Entity, &EntityName, Vec<Entity>)> = Vec::new();
+    // Evaluations in which every replica meets every other: they ask for no equal numbers.
+    let mut products: Vec<(Entity, &EntityName)> = Vec::new();
     let mut connections = Connections::default();
 
     let mut sorted: Vec<_> = environments.iter().collect();
@@ -97,12 +101,18 @@ pub fn seats(
         };
         if let Some(live) = live {
             check_shapes(name, "agents", live.0.shape(), &names, reported);
+            if spec.rotate {
+                check_rotation(name, live.0.shape(), &mut faults);
+            }
         }
         connections.connect(environment, entity);
         commands.entity(entity).insert(EvaluateSeats {
             environment,
             agents: seated.clone(),
         });
+        if !spec.pair.is_index() {
+            products.push((entity, name));
+        }
         tables.push((entity, name, seated));
     }
     for (entity, _, seated) in &tables {
@@ -135,8 +145,23 @@ pub fn seats(
         .map(|(entity, name, spec)| (entity, (name, spec)))
         .collect();
     let mut numbers: BTreeMap<Entity, ReplicasSpec> = BTreeMap::new();
-    for (_, name, seated) in &tables {
-        check_replicas(name, seated, &specs, &mut numbers, &mut faults);
+    for (entity, name, seated) in &tables {
+        if !products.contains(&(*entity, *name)) {
+            check_replicas(name, seated, &specs, &mut numbers, &mut faults);
+        }
+    }
+    let replicas_of = |agent: &Entity| numbers.get(agent).unwrap_or(&specs[agent].1.replicas).count();
+    for (entity, name, seated) in &tables {
+        let cells = seated.iter().map(|agent| u64::from(replicas_of(agent)));
+        let cells = cells.fold(1, u64::saturating_mul);
+        if products.contains(&(*entity, *name)) && cells > MAX_CELLS {
+            let fault = Fault::pipeline(format!("{cells} pairings are too many, {MAX_CELLS} can be played"));
+            faults.push(
+                fault
+                    .advise("fewer replicas, or pair = \"index\"")
+                    .within(path(name, ["pair"])),
+            );
+        }
     }
     for (&agent, (name, spec)) in &specs {
         let replicas = *numbers.get(&agent).unwrap_or(&spec.replicas);
@@ -195,6 +220,16 @@ fn check_shapes(name: &EntityName, field: &str, shape: &EnvironmentShape, agents
             let fault = Fault::pipeline(message).advise("seat another agent in one of them");
             faults.push(fault.within(path(name, [field, &seat.to_string()])));
         }
+    }
+}
+
+/// Whoever is rotated plays in every seat.
+fn check_rotation(name: &EntityName, shape: &EnvironmentShape, faults: &mut Vec<Fault>) {
+    let seats = &shape.seats;
+    if let Some(other) = (1..seats.len()).find(|&seat| seats[seat] != seats[0]) {
+        let message = format!("seats 0 and {other} see or do different things, so nobody can play in both");
+        let fault = Fault::pipeline(message).advise("leave `rotate` out");
+        faults.push(fault.within(path(name, ["rotate"])));
     }
 }
 

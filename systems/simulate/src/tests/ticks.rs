@@ -207,6 +207,7 @@ fn recorded_episodes_are_whole_and_can_be_simulated_again() {
             let recorded = Recorded {
                 entity: EntityName::new(table, key),
                 replica,
+                seating: String::new(),
                 lane,
                 episode,
                 tick,
