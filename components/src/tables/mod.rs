@@ -2,6 +2,7 @@
 
 pub mod diagnostics;
 pub mod episodes;
+pub mod events;
 pub mod matches;
 pub mod metrics;
 pub mod timings;
@@ -14,6 +15,7 @@ pub const ALL: &[&TableSpec] = &[
     &metrics::METRICS,
     &episodes::EPISODES,
     &matches::MATCHES,
+    &events::EVENTS,
     &trajectories::TRAJECTORIES,
     &diagnostics::DIAGNOSTICS,
     &timings::TIMINGS,

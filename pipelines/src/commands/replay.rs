@@ -73,7 +73,7 @@ pub(crate) fn run(starling: &Starling, context: Context, args: ReplayArgs) -> Re
     let recorded = Recorded {
         entity: id.name(),
         replica: id.replica,
-        seating: String::new(),
+        seating: id.seating.clone(),
         lane: id.lane,
         episode: id.episode,
         tick: id.tick,

@@ -1,6 +1,7 @@
 //! `starling show`: what ran, how far it came, the curve of the return, returns per replica, and the evaluations.
 
-use super::{Context, records};
+use super::matches::{self, Matches};
+use super::{Context, matrix, records};
 use crate::exit::Exit;
 use crate::plot;
 use crate::problem::Problems;
@@ -22,9 +23,17 @@ const RETURN: &str = "episode_return";
 pub(crate) struct ShowArgs {
     /// The run's directory
     run: PathBuf,
+    /// The cells of the evaluations as comma-separated values instead
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
 }
 
 pub(crate) fn run(context: Context, args: ShowArgs) -> Result<Exit, Problems> {
+    if args.csv {
+        let run = Run::open_read_only(&args.run, None)?;
+        context.data(&matrix::csv(&matches::last(&run)?));
+        return Ok(Exit::Finished);
+    }
     print(context, &args.run)?;
     Ok(Exit::Finished)
 }
@@ -64,7 +73,10 @@ struct Shown {
     env_steps: u64,
     /// By environment.
     curves: BTreeMap<String, Curve>,
+    /// By index.
     evaluations: BTreeMap<String, BTreeMap<u32, records::Scores>>,
+    /// Every replica with every other.
+    products: BTreeMap<String, Matches>,
 }
 
 impl Shown {
@@ -89,6 +101,10 @@ impl Shown {
                 curves.insert(entity, Curve { means, replicas });
             }
         }
+        let mut products = matches::last(&run)?;
+        products.retain(|entity, _| is_product(&head, entity));
+        let mut evaluations = records::evaluations(&run)?;
+        evaluations.retain(|entity, _| !products.contains_key(entity));
         Ok(Self {
             dir: dir.to_owned(),
             head,
@@ -97,7 +113,8 @@ impl Shown {
             ticks: slowest.total.ticks,
             env_steps: slowest.now.env_steps,
             curves,
-            evaluations: records::evaluations(&run)?,
+            evaluations,
+            products,
         })
     }
 
@@ -174,6 +191,9 @@ impl Shown {
                 let _ = writeln!(text, "mean over replicas {mean:.2}, lowest replica {least:.2}");
             }
         }
+        for (entity, matches) in &self.products {
+            text.push_str(&matrix::text(entity, matches, terminal::width()));
+        }
         text
     }
 
@@ -203,6 +223,8 @@ impl Shown {
                 json!({ "mean": mean, "lowest_replica": least, "replicas": rows }),
             )
         });
+        let products = self.products.iter();
+        let products = products.map(|(entity, matches)| (entity.clone(), matrix::json(matches)));
         json!({
             "run": self.dir,
             "name": self.head("name"),
@@ -212,9 +234,18 @@ impl Shown {
             "ticks": self.ticks,
             "env_steps": self.env_steps,
             "curves": curves.collect::<serde_json::Map<_, _>>(),
-            "evaluations": evaluations.collect::<serde_json::Map<_, _>>(),
+            "evaluations": evaluations.chain(products).collect::<serde_json::Map<_, _>>(),
         })
     }
+}
+
+/// Whether the pipeline lets every replica meet every other in the evaluation called `entity`.
+fn is_product(pipeline: &toml::Table, entity: &str) -> bool {
+    let spec = entity
+        .split_once('.')
+        .and_then(|(table, key)| pipeline.get(table)?.get(key));
+    let pair = spec.and_then(|spec| spec.get("pair")).and_then(toml::Value::as_str);
+    pair == Some("product")
 }
 
 /// Mean over replicas, and the lowest replica's mean.

@@ -28,6 +28,7 @@ use starling_components::simulate::{LiveEnvironment, Simulate};
 use starling_components::specs::{EvaluateAt, EvaluateSpec, Pair};
 use starling_components::table::{Block, Outbox};
 use starling_components::tables::episodes::Episodes;
+use starling_components::tables::events::Events;
 use starling_components::tables::matches::Matches;
 use starling_components::tables::metrics::Metrics;
 use std::collections::BTreeMap;
@@ -162,7 +163,8 @@ impl Evaluation<'_> {
     fn blocks(&self) -> Result<Vec<Block>, Vec<Fault>> {
         let results: Vec<_> = self.cells.par_iter().map(|cell| self.play(cell)).collect();
         let (entity, tick) = (self.name.to_string(), self.tick);
-        let seats = self.environment.shape().seats.len();
+        let shape = self.environment.shape();
+        let (seats, mut events) = (shape.seats.len(), Events::default());
         let (mut table, mut matches) = (Episodes::new(seats), Matches::new(seats));
         let mut trajectories = Vec::new();
         let mut scored: Vec<(&Cell, Score, Finished)> = Vec::new();
@@ -178,15 +180,28 @@ impl Evaluation<'_> {
             };
             let replica = cell.replicas[0];
             let seating = cell.seating.clone();
-            trajectories.push(played.trajectories(&entity, replica, tick, seating, self.environment.shape()));
+            trajectories.push(played.trajectories(&entity, replica, tick, seating, shape));
             played.finished.write(&mut table, tick, &entity, replica, &cell.seating);
+            events.push(
+                tick,
+                &entity,
+                &cell.seating,
+                &shape.events,
+                &played.events,
+                played.finished.len(),
+            );
             let score = push_match(&mut matches, tick, &entity, cell, &played.finished);
             scored.push((cell, score, played.finished));
         }
         if !faults.is_empty() {
             return Err(faults);
         }
-        let tables = [self.metrics(&entity, &scored), table.into_block(), matches.into_block()];
+        let tables = [
+            self.metrics(&entity, &scored),
+            table.into_block(),
+            matches.into_block(),
+            events.into_block(),
+        ];
         let trajectories = trajectories.into_iter().map(|rows| rows.into_block());
         Ok(tables.into_iter().chain(trajectories).collect())
     }

@@ -1,11 +1,14 @@
 //! Who meets whom in an evaluation: cells of a matrix, alone and among others, and what their rows say.
 
-use super::{Run, column, of_table, u32s};
+use super::ticks::check_replay;
+use super::{Run, column, f32s, i32s, of_table, u32s};
+use crate::replay::{self, Recorded};
 use serde_json::{Value, json};
+use starling_components::EntityName;
 use starling_components::table::{Block, ColumnData};
 use std::collections::BTreeMap;
 
-/// Cooks that act by chance, scored by `score`; the second sits in an environment of its own.
+/// Players that act by chance, scored by `score`; the second sits in an environment of its own.
 fn tables(left: Value, right: Value, score: Value) -> Value {
     let kitchen = |seats: [&str; 2]| {
         let rules =
@@ -60,7 +63,10 @@ fn by_seating(blocks: &[Block], table: &str) -> BTreeMap<String, Vec<String>> {
                 ColumnData::U64(values) => values[row].to_string(),
                 ColumnData::U32(values) => values[row].to_string(),
                 ColumnData::Bool(values) => values[row].to_string(),
+                ColumnData::ListI32 { data, .. } => format!("{:?}", &data[2 * row..2 * row + 2]),
                 ColumnData::Name(values) => values[row].clone(),
+                ColumnData::OneName { name, .. } => name.clone(),
+                ColumnData::Bytes { .. } => String::new(),
                 other => panic!("{other:?}"),
             });
             let text: Vec<String> = text.collect();
@@ -74,7 +80,7 @@ fn by_seating(blocks: &[Block], table: &str) -> BTreeMap<String, Vec<String>> {
 fn the_diagonal_of_a_product_is_the_evaluation_by_index() {
     let index = play(json!(3), json!(1), score(&["left"], "index", false));
     let product = play(json!(3), json!(1), score(&["left"], "product", false));
-    for table in ["episodes", "matches"] {
+    for table in ["episodes", "matches", "events", "trajectories"] {
         let (index, product) = (by_seating(&index, table), by_seating(&product, table));
         assert_eq!((index.len(), product.len()), (3, 9));
         for (seating, rows) in &index {
@@ -91,7 +97,7 @@ fn a_cell_alone_is_the_cell_of_the_matrix() {
     let all = play(json!(3), json!(4), score(&agents, "product", true));
     let first = |replica: u32| json!({ "first": replica, "count": 1 });
     let alone = play(first(1), first(3), score(&agents, "product", true));
-    for table in ["episodes", "matches"] {
+    for table in ["episodes", "matches", "events", "trajectories"] {
         let (all, alone) = (by_seating(&all, table), by_seating(&alone, table));
         assert_eq!(all.len(), 2 * 3 * 4);
         assert_eq!(alone.keys().collect::<Vec<_>>(), ["left:1,right:3", "right:3,left:1"]);
@@ -185,4 +191,38 @@ fn wrong_pairings_are_told() {
         &key("pair"),
         "1002001 pairings",
     );
+}
+
+#[test]
+fn an_episode_of_a_cell_can_be_simulated_again() {
+    let tables = tables(json!(2), json!(2), score(&["left", "right"], "product", true));
+    let mut run = Run::build(&tables).expect("a pipeline without faults");
+    let blocks = run.tick();
+    let name = EntityName::new("evaluate", "score");
+    let environment = replay::environment_of(run.world(), &name).expect("a known table");
+    let mut cells = 0;
+    for block in of_table(&blocks, "trajectories") {
+        cells += 1;
+        let (lane, step) = (u32s(block, "lane"), u32s(block, "step"));
+        let (actions, rewards) = (i32s(block, "actions"), f32s(block, "rewards"));
+        for wanted in [0, 65] {
+            let recorded = Recorded {
+                entity: name.clone(),
+                replica: u32s(block, "replica")[0],
+                seating: names(block, "seating")[0].clone(),
+                lane: wanted,
+                episode: 0,
+                tick: 1,
+            };
+            let rows: Vec<usize> = (0..lane.len()).filter(|&row| lane[row] == wanted).collect();
+            let row_of = |&row: &usize| {
+                let own = 2 * row..2 * row + 2;
+                let ended = Some(&row) == rows.last();
+                (step[row], actions[own.clone()].to_vec(), rewards[own].to_vec(), ended)
+            };
+            let steps: Vec<_> = rows.iter().map(row_of).collect();
+            check_replay(&*environment, &recorded, &steps);
+        }
+    }
+    assert_eq!(cells, 2 * 2 * 2);
 }
