@@ -182,8 +182,8 @@ fn wrong_pairings_are_told() {
     check(
         2,
         score(&["left", "right"], "index", false),
-        &["agent", "right", "replicas"],
-        "meet in",
+        &["agent", "right"],
+        "2 replicas here and 1 elsewhere",
     );
     check(
         1001,
