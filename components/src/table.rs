@@ -20,6 +20,8 @@ pub enum ColumnKind {
     Bytes,
     /// A list of `i32`.
     ListI32,
+    /// A list of `u32`.
+    ListU32,
     /// A list of `f32`.
     ListF32,
 }
@@ -87,6 +89,11 @@ pub enum ColumnData {
         data: Vec<i32>,
     },
     /// `data` is `[rows, width]`.
+    ListU32 {
+        width: usize,
+        data: Vec<u32>,
+    },
+    /// `data` is `[rows, width]`.
     ListF32 {
         width: usize,
         data: Vec<f32>,
@@ -108,6 +115,7 @@ impl ColumnData {
             Self::FewNames { rows, .. } => rows.len(),
             Self::Bytes { width, data } => data.len().checked_div(*width).unwrap_or(0),
             Self::ListI32 { width, data } => data.len().checked_div(*width).unwrap_or(0),
+            Self::ListU32 { width, data } => data.len().checked_div(*width).unwrap_or(0),
             Self::ListF32 { width, data } => data.len().checked_div(*width).unwrap_or(0),
         }
     }

@@ -3,6 +3,7 @@
 //! The program as a library: `Starling::new().add_plugins(MyGame).main()` is the whole of a user's `main`.
 
 pub mod builtin;
+pub mod crossplay;
 pub mod engine;
 pub mod exit;
 pub mod file;

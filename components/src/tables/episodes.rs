@@ -7,7 +7,7 @@ use crate::table::{Block, ColumnData, ColumnKind, TableSpec};
 pub static EPISODES: TableSpec = TableSpec {
     name: "episodes",
     version: 1,
-    doc: "one finished episode of one lane; rows of one tick are ordered by entity, replica, end step and lane",
+    doc: "one finished episode of one lane; rows of one tick are ordered by entity, replica, end step and lane, those of an evaluation by replica, seating, end step and lane",
     columns: &[
         column(
             "tick",
@@ -23,7 +23,13 @@ pub static EPISODES: TableSpec = TableSpec {
             "",
             "the environment, or the evaluation that played it",
         ),
-        column("replica", ColumnKind::U32, "", "", "number of the replica"),
+        column(
+            "replica",
+            ColumnKind::U32,
+            "",
+            "",
+            "number of the replica; of an evaluation, of the one in the first seat",
+        ),
         column("lane", ColumnKind::U32, "", "", "lane within the replica"),
         column(
             "episode",

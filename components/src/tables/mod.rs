@@ -2,6 +2,8 @@
 
 pub mod diagnostics;
 pub mod episodes;
+pub mod events;
+pub mod matches;
 pub mod metrics;
 pub mod timings;
 pub mod trajectories;
@@ -12,6 +14,8 @@ use crate::table::{ColumnKind, ColumnSpec, TableSpec};
 pub const ALL: &[&TableSpec] = &[
     &metrics::METRICS,
     &episodes::EPISODES,
+    &matches::MATCHES,
+    &events::EVENTS,
     &trajectories::TRAJECTORIES,
     &diagnostics::DIAGNOSTICS,
     &timings::TIMINGS,

@@ -5,6 +5,8 @@ mod check;
 mod diff;
 pub(crate) mod docs;
 mod list;
+mod matches;
+mod matrix;
 mod replay;
 mod resume;
 mod run;

@@ -66,8 +66,10 @@ pub(super) struct EpisodeId {
     pub(super) entity: String,
     /// Tick of an evaluation.
     pub(super) tick: u64,
-    /// Number of the replica.
+    /// Number of the replica; of an evaluation, of the one in the first seat.
     pub(super) replica: u32,
+    /// `agent:replica` of each seat in an evaluation, comma-separated: its cell. Empty for training and where it was not recorded.
+    pub(super) seating: String,
     /// Lane within the replica.
     pub(super) lane: u32,
     /// Number within the lane.
@@ -146,12 +148,16 @@ fn each_step(run: &Run, mut see: impl FnMut(EpisodeId, u32, Step)) -> Result<(),
         let (replica, lane) = (columns.u32("replica")?, columns.u32("lane")?);
         let (episode, step) = (columns.u32("episode")?, columns.u32("step")?);
         let (terminated, truncated) = (columns.flags("terminated")?, columns.flags("truncated")?);
+        let seating = columns.text_if_any("seating")?;
         for row in 0..batch.num_rows() {
             let entity = entity.value(row).to_owned();
+            let evaluated = entity.starts_with("evaluate.");
+            let seating = seating.filter(|_| evaluated).map(|names| names.value(row).to_owned());
             let id = EpisodeId {
-                tick: if entity.starts_with("evaluate.") { tick[row] } else { 0 },
+                tick: if evaluated { tick[row] } else { 0 },
                 entity,
                 replica: replica[row],
+                seating: seating.unwrap_or_default(),
                 lane: lane[row],
                 episode: episode[row],
             };

@@ -43,6 +43,9 @@ pub(crate) struct ReplayArgs {
     /// Tick of the evaluation; the last if not given
     #[arg(long, value_name = "N")]
     tick: Option<u64>,
+    /// Who sat where in an evaluation, agent:replica by seat, e.g. `chef:0,chef:3`: an episode of that cell
+    #[arg(long, value_name = "SEATS")]
+    seating: Option<String>,
     /// Milliseconds per frame on a terminal
     #[arg(long, value_name = "MS", default_value_t = 120)]
     delay: u64,
@@ -55,6 +58,7 @@ impl ReplayArgs {
             && self.lane.is_none_or(|lane| lane == id.lane)
             && self.episode.is_none_or(|episode| episode == id.episode)
             && self.tick.is_none_or(|tick| tick == id.tick)
+            && self.seating.as_ref().is_none_or(|seating| *seating == id.seating)
     }
 }
 
@@ -73,6 +77,7 @@ pub(crate) fn run(starling: &Starling, context: Context, args: ReplayArgs) -> Re
     let recorded = Recorded {
         entity: id.name(),
         replica: id.replica,
+        seating: id.seating.clone(),
         lane: id.lane,
         episode: id.episode,
         tick: id.tick,
@@ -147,7 +152,7 @@ fn choose(episodes: &BTreeMap<EpisodeId, Summary>) -> Result<(&EpisodeId, &Summa
 fn list(context: Context, episodes: &BTreeMap<EpisodeId, Summary>) {
     if context.json {
         let rows = episodes.iter().map(|(id, s)| {
-            json!({ "entity": id.entity, "tick": id.tick, "replica": id.replica, "lane": id.lane, "episode": id.episode, "steps": s.steps, "return": s.total, "ended": s.ended })
+            json!({ "entity": id.entity, "tick": id.tick, "replica": id.replica, "seating": id.seating, "lane": id.lane, "episode": id.episode, "steps": s.steps, "return": s.total, "ended": s.ended })
         });
         return context.data(&format!("{:#}\n", Value::Array(rows.collect())));
     }

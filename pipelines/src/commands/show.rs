@@ -1,7 +1,8 @@
 //! `starling show`: what ran, how far it came, the curve of the return, returns per replica, and the evaluations.
 
+use super::matches::{self, Matches};
 use super::stages::{self, Stage};
-use super::{Context, records};
+use super::{Context, matrix, records};
 use crate::exit::Exit;
 use crate::plot;
 use crate::problem::Problems;
@@ -23,9 +24,17 @@ const RETURN: &str = "episode_return";
 pub(crate) struct ShowArgs {
     /// The run's directory
     run: PathBuf,
+    /// The cells of the evaluations as comma-separated values instead
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
 }
 
 pub(crate) fn run(context: Context, args: ShowArgs) -> Result<Exit, Problems> {
+    if args.csv {
+        let run = Run::open_read_only(&args.run, None)?;
+        context.data(&matrix::csv(&matches::last(&run)?));
+        return Ok(Exit::Finished);
+    }
     print(context, &args.run)?;
     Ok(Exit::Finished)
 }
@@ -66,7 +75,10 @@ struct Shown {
     stages: Vec<Stage>,
     /// By environment.
     curves: BTreeMap<String, Curve>,
+    /// By index.
     evaluations: BTreeMap<String, BTreeMap<u32, records::Scores>>,
+    /// Every replica with every other.
+    products: BTreeMap<String, Matches>,
 }
 
 impl Shown {
@@ -93,6 +105,10 @@ impl Shown {
                 curves.insert(entity, Curve { means, replicas });
             }
         }
+        let mut products = matches::last(&run)?;
+        products.retain(|entity, _| is_product(&head, entity));
+        let mut evaluations = records::evaluations(&run)?;
+        evaluations.retain(|entity, _| !products.contains_key(entity));
         Ok(Self {
             dir: dir.to_owned(),
             head,
@@ -109,7 +125,8 @@ impl Shown {
             },
             stages,
             curves,
-            evaluations: records::evaluations(&run)?,
+            evaluations,
+            products,
         })
     }
 
@@ -187,6 +204,9 @@ impl Shown {
                 let _ = writeln!(text, "mean over replicas {mean:.2}, lowest replica {least:.2}");
             }
         }
+        for (entity, matches) in &self.products {
+            text.push_str(&matrix::text(entity, matches, terminal::width()));
+        }
         text
     }
 
@@ -216,6 +236,8 @@ impl Shown {
                 json!({ "mean": mean, "lowest_replica": least, "replicas": rows }),
             )
         });
+        let products = self.products.iter();
+        let products = products.map(|(entity, matches)| (entity.clone(), matrix::json(matches)));
         json!({
             "run": self.dir,
             "name": self.head("name"),
@@ -226,9 +248,18 @@ impl Shown {
             "env_steps": self.env_steps,
             "stages": self.stages.iter().map(Stage::json).collect::<Vec<_>>(),
             "curves": curves.collect::<serde_json::Map<_, _>>(),
-            "evaluations": evaluations.collect::<serde_json::Map<_, _>>(),
+            "evaluations": evaluations.chain(products).collect::<serde_json::Map<_, _>>(),
         })
     }
+}
+
+/// Whether the pipeline lets every replica meet every other in the evaluation called `entity`.
+fn is_product(pipeline: &toml::Table, entity: &str) -> bool {
+    let spec = entity
+        .split_once('.')
+        .and_then(|(table, key)| pipeline.get(table)?.get(key));
+    let pair = spec.and_then(|spec| spec.get("pair")).and_then(toml::Value::as_str);
+    pair == Some("product")
 }
 
 /// Mean over replicas, and the lowest replica's mean.

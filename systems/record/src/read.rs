@@ -6,7 +6,7 @@ use crate::run::Run;
 use arrow::array::{
     Array, AsArray, BooleanArray, Float64Array, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
-use arrow::datatypes::{Float32Type, Int32Type};
+use arrow::datatypes::{Float32Type, Int32Type, UInt32Type};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use starling_components::Fault;
@@ -152,6 +152,13 @@ impl<'a> Columns<'a> {
         let list = self.typed::<ListArray>(name)?.value(row);
         let values = list.as_primitive_opt::<Int32Type>().map(|a| a.values().to_vec());
         values.ok_or_else(|| Fault::records(format!("column `{name}` does not hold lists of i32")))
+    }
+    /// The `u32` list of one row.
+    #[allow(clippy::missing_errors_doc)]
+    pub fn u32_list(self, name: &str, row: usize) -> Result<Vec<u32>, Fault> {
+        let list = self.typed::<ListArray>(name)?.value(row);
+        let values = list.as_primitive_opt::<UInt32Type>().map(|a| a.values().to_vec());
+        values.ok_or_else(|| Fault::records(format!("column `{name}` does not hold lists of u32")))
     }
     /// The `f32` list of one row.
     #[allow(clippy::missing_errors_doc)]

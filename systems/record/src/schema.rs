@@ -49,6 +49,7 @@ fn field(column: &ColumnSpec, width: usize) -> Field {
         ColumnKind::Bytes if width == 0 => DataType::Binary,
         ColumnKind::Bytes => DataType::FixedSizeBinary(i32::try_from(width).unwrap_or(i32::MAX)),
         ColumnKind::ListI32 => item(DataType::Int32),
+        ColumnKind::ListU32 => item(DataType::UInt32),
         ColumnKind::ListF32 => item(DataType::Float32),
     };
     let metadata = [("unit", column.unit), ("shape", column.shape), ("doc", column.doc)];
@@ -86,7 +87,7 @@ pub(crate) fn properties(table: &TableSpec) -> WriterProperties {
             ColumnKind::U8 | ColumnKind::U32 | ColumnKind::U64 => {
                 builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
             }
-            ColumnKind::Bytes | ColumnKind::Text | ColumnKind::ListI32 | ColumnKind::ListF32 => {
+            ColumnKind::Bytes | ColumnKind::Text | ColumnKind::ListI32 | ColumnKind::ListU32 | ColumnKind::ListF32 => {
                 builder.set_column_statistics_enabled(path, EnabledStatistics::None)
             }
             ColumnKind::Bool | ColumnKind::F32 | ColumnKind::F64 => builder,
@@ -98,7 +99,7 @@ pub(crate) fn properties(table: &TableSpec) -> WriterProperties {
 /// The path of a column's values inside a Parquet file.
 fn leaf(column: &ColumnSpec) -> ColumnPath {
     match column.kind {
-        ColumnKind::ListI32 | ColumnKind::ListF32 => {
+        ColumnKind::ListI32 | ColumnKind::ListU32 | ColumnKind::ListF32 => {
             ColumnPath::new(vec![column.name.into(), "list".into(), "element".into()])
         }
         _ => ColumnPath::new(vec![column.name.into()]),
@@ -156,6 +157,9 @@ fn array(column: ColumnData, kind: ColumnKind, rows: usize, width: usize) -> Res
         (ColumnData::Bytes { width: own, data }, ColumnKind::Bytes) => bytes(data, own, rows, width)?,
         (ColumnData::ListI32 { width, data }, ColumnKind::ListI32) => {
             list(Arc::new(Int32Array::from(data)), DataType::Int32, width, rows)?
+        }
+        (ColumnData::ListU32 { width, data }, ColumnKind::ListU32) => {
+            list(Arc::new(UInt32Array::from(data)), DataType::UInt32, width, rows)?
         }
         (ColumnData::ListF32 { width, data }, ColumnKind::ListF32) => {
             list(Arc::new(Float32Array::from(data)), DataType::Float32, width, rows)?

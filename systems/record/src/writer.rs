@@ -358,6 +358,7 @@ fn block_bytes(block: &Block) -> usize {
         ColumnData::FewNames { rows, .. } => rows.len() * 4,
         ColumnData::Bytes { data, .. } => data.len(),
         ColumnData::ListI32 { data, .. } => data.len() * 4,
+        ColumnData::ListU32 { data, .. } => data.len() * 4,
         ColumnData::ListF32 { data, .. } => data.len() * 4,
     };
     block.columns.iter().map(column).sum()

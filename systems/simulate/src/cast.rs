@@ -149,11 +149,6 @@ impl<'a> Cast<'a> {
         Usher::new(seats, chairs, place, seed, clocks, self.replicas[index]).map(Some)
     }
 
-    /// Floats of recurrent state per row: the most of any agent.
-    pub(crate) fn carry(&self) -> usize {
-        self.roles.iter().map(|role| role.policy.carry_len()).max().unwrap_or(0)
-    }
-
     /// `agent:replica` of each seat, comma-separated. `chairs` say who sits where seats change, else they are empty.
     pub(crate) fn seating(&self, index: usize, chairs: &[u16]) -> String {
         let agent_and_number = |seat: usize| match (&self.changing, chairs.get(seat)) {

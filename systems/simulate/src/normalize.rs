@@ -6,8 +6,6 @@
 //! While an agent is trained its rollouts hold what it sees and what it is paid; episodes, metrics and trajectories keep the rewards of
 //! the environment. Elsewhere the agent looks through [`Normalised`], whose statistics stand still.
 
-use crate::players::Player;
-use starling_components::EntityName;
 use starling_components::act::{Act, ActInput, ActOutput};
 use starling_components::fault::Fault;
 use starling_components::normalize::{Moments, Normalization, ReplicaNormalization};
@@ -185,28 +183,6 @@ impl Act for Normalised<'_> {
         let observations = self.seen(input.observations)?;
         self.policy.probabilities(parameters, &through(input, &observations))
     }
-}
-
-/// How each player of an evaluation sees: `None` for those who see observations as they are.
-pub(crate) fn eyes<'a>(
-    players: &[Player<'a>],
-    statistics: &[(&EntityName, &'a Normalization)],
-    index: usize,
-) -> Vec<Option<Normalised<'a>>> {
-    let eyes = players.iter().map(|player| {
-        let own = statistics.iter().find(|(name, _)| name.key == player.name);
-        Normalised::of(player.policy, own.map(|(_, normalization)| *normalization), index)
-    });
-    eyes.collect()
-}
-
-/// The players with these eyes.
-pub(crate) fn seeing<'a>(players: &[Player<'a>], eyes: &'a [Option<Normalised<'a>>]) -> Vec<Player<'a>> {
-    let players = players.iter().zip(eyes).map(|(player, eyes)| Player {
-        policy: eyes.as_ref().map_or(player.policy, |eyes| eyes as &dyn Act),
-        ..*player
-    });
-    players.collect()
 }
 
 fn through<'a>(input: &ActInput<'a>, observations: &'a [f32]) -> ActInput<'a> {

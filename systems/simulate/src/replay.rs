@@ -1,8 +1,8 @@
 //! Simulates a recorded episode again: from the pipeline, its seed, the row's keys and the recorded actions.
 //!
 //! Everything that an episode draws is a pure function of the run's seed, the entity's name, the replica, the lane and the episode; for an
-//! evaluation also of the tick in which it ran (its lanes play one episode each, number 0). The columns `entity`, `replica`, `lane`,
-//! `episode` and `tick` of `trajectories` and `episodes` are exactly these.
+//! evaluation also of its cell's seating and of the tick in which it ran (its lanes play one episode each, number 0). The columns `entity`,
+//! `replica`, `seating`, `lane`, `episode` and `tick` of `trajectories` and `episodes` are exactly these.
 
 use crate::evaluate::{EvaluateSeats, lanes_key};
 use bevy_ecs::prelude::*;
@@ -18,8 +18,10 @@ use std::sync::Arc;
 pub struct Recorded {
     /// The environment, or the evaluation that played it.
     pub entity: EntityName,
-    /// Number of the replica.
+    /// Number of the replica; of an evaluation, of the one in the first seat.
     pub replica: u32,
+    /// `agent:replica` of each seat; matters for evaluations only. Empty where it was not recorded: replica r met replica r.
+    pub seating: String,
     /// Lane within the replica.
     pub lane: u32,
     /// Number of the episode within the lane.
@@ -31,7 +33,13 @@ pub struct Recorded {
 /// A block of one lane (number 0 of the block) at the start of `recorded`. Step it with the recorded actions.
 pub fn open(environment: &dyn Simulate, seed: RunSeed, recorded: &Recorded) -> Box<dyn Lanes> {
     let key = if recorded.entity.table == "evaluate" {
-        lanes_key(seed, &recorded.entity, recorded.replica, recorded.tick)
+        lanes_key(
+            seed,
+            &recorded.entity,
+            recorded.replica,
+            &recorded.seating,
+            recorded.tick,
+        )
     } else {
         let key = Key::of_seed(seed.0).entity(&recorded.entity);
         key.replica(recorded.replica).purpose(Purpose::Environment)

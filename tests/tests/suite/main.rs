@@ -3,6 +3,7 @@
 mod acrobot;
 mod cart_pole;
 mod classic_control;
+mod crossplay;
 mod exactness;
 mod faults;
 mod from_runs;

@@ -8,6 +8,8 @@ use starling_components::specs::KeepCheckpoints;
 use starling_components::table::Block;
 use starling_components::tables::diagnostics::Diagnostics;
 use starling_components::tables::episodes::{Episode, Episodes};
+use starling_components::tables::events::Events;
+use starling_components::tables::matches::{CellRow, Matches};
 use starling_components::tables::metrics::Metrics;
 use starling_components::tables::timings::Timings;
 use starling_components::tables::trajectories::Trajectories;
@@ -342,6 +344,26 @@ fn record_tables_open_in_pyarrow_and_duckdb() {
             seating: "chef:1,chef:1",
         });
         recorder.write(episodes.into_block()).unwrap();
+        let mut matches = Matches::new(2);
+        matches.push(&CellRow {
+            tick,
+            entity: "evaluate.crossplay",
+            seating: "chef:0,chef:4000000000",
+            replicas: &[0, 4_000_000_000],
+            episodes: 500,
+            return_mean: 20.0,
+            return_std: 5.0,
+            return_min: 0.0,
+            return_max: 40.0,
+            length_mean: 400.0,
+            seat_returns: &[20.0, 20.0],
+            seat_shaped: &[3.0, 5.0],
+        });
+        recorder.write(matches.into_block()).unwrap();
+        let mut events = Events::default();
+        let names = ["deliveries".to_owned(), "collisions".to_owned()];
+        events.push(tick, "evaluate.crossplay", "chef:0,chef:1", &names, &[1, 2, 3, 4], 5);
+        recorder.write(events.into_block()).unwrap();
         let mut diagnostics = Diagnostics::default();
         diagnostics.push(tick, "agent.chef", 0, 1, "grad_norm", f64::NAN);
         recorder.write(diagnostics.into_block()).unwrap();
@@ -362,7 +384,7 @@ fn record_tables_open_in_pyarrow_and_duckdb() {
     println!("{out}");
     assert!(output.status.success(), "{out}{err}");
     assert!(
-        out.contains("trajectories: 540 rows") && out.contains("opened 5 tables"),
+        out.contains("trajectories: 540 rows") && out.contains("opened 7 tables"),
         "{out}"
     );
 }

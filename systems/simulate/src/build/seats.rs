@@ -21,6 +21,8 @@ use std::collections::BTreeMap;
 
 /// Most replicas of one agent.
 const MAX_REPLICAS: u32 = 65_536;
+/// Most arrangements of replicas in one evaluation: a row each, and at least an episode.
+const MAX_CELLS: u64 = 1_000_000;
 
 type Environments<'w, 's> = Query<
     'w,
@@ -52,6 +54,8 @@ pub fn seats(
         .map(|(entity, name, spec)| (entity, (name, spec)))
         .collect();
     let mut tables: Vec<PlayersOf<'_>> = Vec::new();
+    // Evaluations in which every replica meets every other: they ask for no equal numbers.
+    let mut products: Vec<(&EntityName, Vec<Entity>)> = Vec::new();
     let mut connections = Connections::default();
 
     let mut sorted: Vec<_> = environments.iter().collect();
@@ -128,6 +132,9 @@ pub fn seats(
         };
         if let Some(live) = live {
             check_shapes(name, "agents", live.0.shape(), &names, reported);
+            if spec.rotate {
+                check_rotation(name, live.0.shape(), &mut faults);
+            }
         }
         connections.connect(environment, entity);
         let seats = EvaluateSeats {
@@ -135,7 +142,11 @@ pub fn seats(
             agents: seated.clone(),
         };
         commands.entity(entity).insert((seats, Evaluated::default()));
-        tables.push(PlayersOf::fixed(entity, name, seated));
+        let mut players = PlayersOf::fixed(entity, name, seated);
+        if !spec.pair.is_index() {
+            products.push((name, std::mem::take(&mut players.by_index)));
+        }
+        tables.push(players);
     }
     for table in &tables {
         for agent in &table.everyone {
@@ -170,6 +181,19 @@ pub fn seats(
     let mut numbers: BTreeMap<Entity, ReplicasSpec> = BTreeMap::new();
     for table in &tables {
         check_replicas(table.name, &table.by_index, &specs, &mut numbers, &mut faults);
+    }
+    let replicas_of = |agent: &Entity| numbers.get(agent).unwrap_or(&specs[agent].1.replicas).count();
+    for (name, seated) in &products {
+        let cells = seated.iter().map(|agent| u64::from(replicas_of(agent)));
+        let cells = cells.fold(1, u64::saturating_mul);
+        if cells > MAX_CELLS {
+            let fault = Fault::pipeline(format!("{cells} pairings are too many, {MAX_CELLS} can be played"));
+            faults.push(
+                fault
+                    .advise("fewer replicas, or pair = \"index\"")
+                    .within(path(name, ["pair"])),
+            );
+        }
     }
     for (&agent, (name, spec)) in &specs {
         let replicas = *numbers.get(&agent).unwrap_or(&spec.replicas);
@@ -250,6 +274,16 @@ fn check_shapes(name: &EntityName, field: &str, shape: &EnvironmentShape, agents
             let fault = Fault::pipeline(message).advise("seat another agent in one of them");
             faults.push(fault.within(path(name, [field, &seat.to_string()])));
         }
+    }
+}
+
+/// Whoever is rotated plays in every seat.
+fn check_rotation(name: &EntityName, shape: &EnvironmentShape, faults: &mut Vec<Fault>) {
+    let seats = &shape.seats;
+    if let Some(other) = (1..seats.len()).find(|&seat| seats[seat] != seats[0]) {
+        let message = format!("seats 0 and {other} see or do different things, so nobody can play in both");
+        let fault = Fault::pipeline(message).advise("leave `rotate` out");
+        faults.push(fault.within(path(name, ["rotate"])));
     }
 }
 

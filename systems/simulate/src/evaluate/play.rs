@@ -32,6 +32,8 @@ pub(super) struct Match<'a> {
 pub(super) struct Played {
     /// In order of end step and lane.
     pub finished: Finished,
+    /// How often each event happened to each seat, in all episodes: `[seats, events]`.
+    pub events: Vec<u64>,
     /// Of the first lanes, in order.
     recorded: Vec<Recording>,
 }
@@ -67,8 +69,17 @@ pub(super) fn play(game: &Match<'_>) -> Result<Played, Fault> {
     for episode in ended {
         finished.push(episode);
     }
+    let shape = game.environment.shape();
+    let mut events = vec![0; shape.seats.len() * shape.events.len()];
+    for part in &parts {
+        events.iter_mut().zip(&part.events).for_each(|(all, own)| *all += own);
+    }
     let recorded = parts.into_iter().flat_map(|part| part.recorded).collect();
-    Ok(Played { finished, recorded })
+    Ok(Played {
+        finished,
+        events,
+        recorded,
+    })
 }
 
 fn play_part(game: &Match<'_>, first: usize, lanes: usize) -> Result<Played, Fault> {
@@ -97,9 +108,12 @@ fn play_part(game: &Match<'_>, first: usize, lanes: usize) -> Result<Played, Fau
     let (mut terminated, mut truncated) = (vec![0; lanes], vec![0; lanes]);
     let (mut returns, mut shaped_returns) = (vec![0.0; rows], vec![0.0; rows]);
     let mut playing = vec![true; lanes];
+    let counted = seats * shape.events.len();
+    let mut events = vec![0; lanes * counted];
     let kept = game.recorded.saturating_sub(first).min(lanes);
     let mut played = Played {
         finished: Finished::default(),
+        events: vec![0; counted],
         recorded: (0..kept).map(|_| Recording::default()).collect(),
     };
     let bound = shape.max_steps.unwrap_or(u32::MAX);
@@ -127,7 +141,7 @@ fn play_part(game: &Match<'_>, first: usize, lanes: usize) -> Result<Played, Fau
             legal: shape.masks.then_some(&mut *legal),
             active: shape.turns.then_some(&mut *active),
             final_observations: None,
-            events: None,
+            events: (counted > 0).then_some(&mut events),
         };
         block.step(actions.slice(0..rows * components), &mut outputs)?;
         for lane in 0..lanes {
@@ -140,6 +154,12 @@ fn play_part(game: &Match<'_>, first: usize, lanes: usize) -> Result<Played, Fau
                 returns[row] += rewards[row];
                 shaped_returns[row] += shaped[row];
             }
+            let own_events = &events[lane * counted..(lane + 1) * counted];
+            played
+                .events
+                .iter_mut()
+                .zip(own_events)
+                .for_each(|(all, own)| *all += u64::from(*own));
             if let Some(recording) = played.recorded.get_mut(lane) {
                 match actions.slice(own.start * components..own.end * components) {
                     Actions::Discrete(moves) => recording.actions.extend_from_slice(moves),

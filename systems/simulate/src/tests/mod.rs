@@ -2,6 +2,7 @@
 
 mod blocks;
 mod game;
+mod pairs;
 mod seating;
 mod single;
 mod starts;

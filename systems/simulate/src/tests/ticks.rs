@@ -123,7 +123,7 @@ fn clocks_stop_the_group() {
 }
 
 /// Steps an episode again from its recorded actions and checks the recorded rewards.
-fn check_replay(environment: &dyn Simulate, recorded: &Recorded, rows: &[(u32, Vec<i32>, Vec<f32>, bool)]) {
+pub(super) fn check_replay(environment: &dyn Simulate, recorded: &Recorded, rows: &[(u32, Vec<i32>, Vec<f32>, bool)]) {
     let shape = environment.shape();
     let mut block = replay::open(environment, RunSeed(11), recorded);
     let seats = shape.seats.len();
@@ -207,6 +207,7 @@ fn recorded_episodes_are_whole_and_can_be_simulated_again() {
             let recorded = Recorded {
                 entity: EntityName::new(table, key),
                 replica,
+                seating: String::new(),
                 lane,
                 episode,
                 tick,
