@@ -10,6 +10,7 @@ pub mod problem;
 
 mod commands;
 mod plot;
+mod sources;
 mod terminal;
 
 pub use engine::Starling;

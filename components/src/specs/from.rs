@@ -121,6 +121,9 @@ pub struct FoundSource {
     /// The commit, of a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<u64>,
+    /// Number of the one replica that is taken; all of them if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica: Option<u32>,
     /// Hash of the file that holds the parameters.
     pub hash: String,
 }

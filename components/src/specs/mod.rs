@@ -17,5 +17,5 @@ pub use environment::{DrawPer, DrawSpec, EnvironmentSpec, SeatSpec, StartsSpec};
 pub use evaluate::{EvaluateAt, EvaluateSpec, EvaluateWhen, Pair};
 pub use from::{FoundSource, FromSpec, KnownNames, NamesSpec, Pick, PickBest, PickNamed};
 pub use pipeline::{MetricBound, PipelineSpec, Until};
-pub use record::{Every, RecordSpec, TrajectoriesSpec};
+pub use record::{Every, KeepCheckpoints, KeepNamed, RecordSpec, TrajectoriesSpec};
 pub use stage::StageSpec;

@@ -20,6 +20,10 @@ pub struct RecordSpec {
     /// Ticks between commits (rows, checkpoint and clocks together). A commit is also made at the end and on interruption.
     #[serde(default = "hundred")]
     pub commit: Every,
+    /// Which commits keep their checkpoint: the newest so many, or `"all"`, so that others can take parameters from the course of the
+    /// training too.
+    #[serde(default)]
+    pub checkpoints: KeepCheckpoints,
     /// Rows per Parquet part at most; smaller parts lose less to a damaged file, larger ones compress better.
     #[serde(default = "part_rows")]
     #[schemars(range(min = 1))]
@@ -33,7 +37,42 @@ impl Default for RecordSpec {
             metrics: one(),
             diagnostics: None,
             commit: hundred(),
+            checkpoints: KeepCheckpoints::default(),
             part_rows: part_rows(),
+        }
+    }
+}
+
+/// Which commits keep their checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum KeepCheckpoints {
+    /// The newest so many: the last one, and some to fall back to.
+    Newest(#[schemars(range(min = 1))] u64),
+    /// By a name: `"all"`.
+    Named(KeepNamed),
+}
+
+/// A choice of checkpoints by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeepNamed {
+    /// Every commit keeps its checkpoint.
+    All,
+}
+
+impl Default for KeepCheckpoints {
+    fn default() -> Self {
+        Self::Newest(3)
+    }
+}
+
+impl KeepCheckpoints {
+    /// The oldest commit that keeps its checkpoint when `newest` is the newest.
+    pub fn oldest(self, newest: u64) -> u64 {
+        match self {
+            Self::Newest(count) => (newest + 1).saturating_sub(count.max(1)),
+            Self::Named(KeepNamed::All) => 0,
         }
     }
 }

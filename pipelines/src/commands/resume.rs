@@ -34,17 +34,20 @@ pub(crate) fn run(starling: &Starling, context: Context, args: ResumeArgs) -> Re
         program: session::PROGRAM.to_owned(),
     };
     let run = Run::open_for_resume(&args.run, &options)?;
-    let pipeline = stored(starling, &run)?;
+    let pipeline = starling.load(&origin(&run), &Overrides::default())?;
     let app = starling.world(&pipeline)?;
     args.resources.check_memory(&app)?;
     session::drive(context, app, &pipeline, run, &args.resources)
 }
 
-/// The pipeline that a run keeps.
+/// The pipeline that a run keeps, for someone who looks at the run: what it was made from may be gone.
 pub(super) fn stored(starling: &Starling, run: &Run) -> Result<Pipeline, Problems> {
-    let origin = Origin::Text {
+    starling.load_to_read(&origin(run))
+}
+
+fn origin(run: &Run) -> Origin {
+    Origin::Text {
         name: run.dir().join("pipeline.toml").display().to_string(),
         text: run.pipeline().to_owned(),
-    };
-    starling.load(&origin, &Overrides::default())
+    }
 }

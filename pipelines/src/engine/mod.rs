@@ -24,6 +24,7 @@ use crate::exit::Exit;
 use crate::file::layers::{Origin, Overrides};
 use crate::file::{self, Pipeline};
 use crate::problem::Problems;
+use crate::sources;
 use bevy_app::{App, Plugins};
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::SingleThreadedExecutor;
@@ -101,13 +102,26 @@ impl Starling {
         app
     }
 
-    /// Reads a pipeline against the plugins' registry.
+    /// Reads a pipeline against the plugins' registry, and finds what it takes from elsewhere.
+    ///
+    /// # Errors
+    /// Every problem of the file; what it takes is missing, or has changed since the file was resolved.
+    pub fn load(&self, origin: &Origin, overrides: &Overrides) -> Result<Pipeline, Problems> {
+        let app = self.app();
+        let mut pipeline = file::load(origin, overrides, app.world().resource::<Registry>())?;
+        sources::resolve(&mut pipeline)?;
+        Ok(pipeline)
+    }
+
+    /// Reads a resolved pipeline without looking at what it takes from elsewhere: for those who only look at its run.
     ///
     /// # Errors
     /// Every problem of the file.
-    pub fn load(&self, origin: &Origin, overrides: &Overrides) -> Result<Pipeline, Problems> {
+    pub fn load_to_read(&self, origin: &Origin) -> Result<Pipeline, Problems> {
         let app = self.app();
-        file::load(origin, overrides, app.world().resource::<Registry>())
+        let mut pipeline = file::load(origin, &Overrides::default(), app.world().resource::<Registry>())?;
+        pipeline.only_read = true;
+        Ok(pipeline)
     }
 
     /// The JSON schema of pipeline files, as `starling schema` prints it.

@@ -27,6 +27,22 @@ pub fn build(app: &mut App, pipeline: &Pipeline) -> Result<(), Problems> {
             continue;
         };
         let mut entity = world.spawn(EntityName::new(&instance.table, &instance.key));
+        if instance.table == "agent" {
+            let from_runs = instance
+                .values
+                .get("from")
+                .is_some_and(|from| from.get("runs").is_some());
+            match pipeline.imports.get(&instance.key) {
+                Some(imported) => {
+                    entity.insert(imported.clone());
+                }
+                None if from_runs && !pipeline.only_read => {
+                    let fault = Fault::run("the runs that the agent's parameters come from were not looked at");
+                    faults.push(fault.within(["from"]).within(instance.path()));
+                }
+                None => {}
+            }
+        }
         if let Err(error) = (info.insert)(&mut entity, &Value::Object(instance.values.clone())) {
             let path = instance.path().into_iter().chain(error.path);
             faults.push(Fault::pipeline(error.message).within(path));

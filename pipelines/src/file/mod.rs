@@ -23,9 +23,11 @@ use schemas::Schemas;
 use serde_json::{Map, Value};
 use source::{Place, Sources};
 use starling_components::Fault;
+use starling_components::imports::Imported;
 use starling_components::registry::{Choice, Registry, RulesContext, RulesSlot, SettingsError, Slot, choice_schema};
 use starling_components::specs::PipelineSpec;
 use starling_components::suggest;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tree::{Data, Entry, Node};
 
@@ -67,6 +69,10 @@ pub struct Pipeline {
     pub instances: Vec<Instance>,
     /// The folder that paths in the file are relative to; none for a built-in pipeline.
     pub folder: Option<PathBuf>,
+    /// Parameters that agents take from elsewhere, by the agent's key.
+    pub(crate) imports: BTreeMap<String, Imported>,
+    /// What it takes from elsewhere is not looked at: it is not going to learn or play with it.
+    pub(crate) only_read: bool,
     tree: Node,
     sources: Sources,
 }
@@ -119,6 +125,8 @@ pub fn load(origin: &Origin, overrides: &Overrides, registry: &Registry) -> Resu
         head,
         instances,
         folder: origin.folder(),
+        imports: BTreeMap::new(),
+        only_read: false,
         tree,
         sources,
     })
@@ -143,6 +151,28 @@ impl Pipeline {
             (header.join("."), &instance.values)
         });
         write::document(&head, tables)
+    }
+
+    /// The file says something at this path, in whichever of its layers.
+    pub(crate) fn says(&self, path: &[&str]) -> bool {
+        let mut node = &self.tree;
+        path.iter().all(|key| {
+            let entry = node.entry(key);
+            node = entry.map_or(node, |entry| &entry.node);
+            entry.is_some()
+        })
+    }
+
+    /// The values of one table as its spec.
+    pub(crate) fn spec<T: serde::de::DeserializeOwned>(&self, index: usize) -> Option<T> {
+        serde_json::from_value(Value::Object(self.instances[index].values.clone())).ok()
+    }
+
+    /// Puts a completed spec in the place of a table's values.
+    pub(crate) fn put<T: serde::Serialize>(&mut self, index: usize, spec: &T) {
+        if let Ok(Value::Object(values)) = serde_json::to_value(spec) {
+            self.instances[index].values = values;
+        }
     }
 
     /// Shows faults in the file.

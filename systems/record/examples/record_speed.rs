@@ -6,6 +6,7 @@
 use starling_components::Fault;
 use starling_components::persist::Snapshot;
 use starling_components::random::{Counter, Draw, Key};
+use starling_components::specs::KeepCheckpoints;
 use starling_components::table::Block;
 use starling_components::tables::trajectories::Trajectories;
 use starling_record::commit::Status;
@@ -73,7 +74,11 @@ fn cpu_seconds() -> f64 {
 
 fn measure(bytes: usize, seconds: f64) -> Result<(), Fault> {
     let dir = std::env::temp_dir().join(format!("starling-record-speed-{}", std::process::id()));
-    let mut recorder = Recorder::start(Run::create(&dir, "", "record_speed")?, 1 << 18)?;
+    let mut recorder = Recorder::start(
+        Run::create(&dir, "", "record_speed")?,
+        1 << 18,
+        KeepCheckpoints::default(),
+    )?;
     // A few blocks made beforehand and cloned, so that what is measured is the writing.
     let blocks: Vec<Block> = (1..=8).map(|tick| block(tick, bytes)).collect();
     let (start, cpu) = (Instant::now(), cpu_seconds());

@@ -1,6 +1,6 @@
 //! Checkpoints: everything saved of a world in one safetensors file, bound to its commit by hash, pipeline and tick.
 //!
-//! Only the newest few are kept ([`KEPT`]); each commit says which. A restored world must save to the very tensors it was
+//! Only the newest few are kept unless the pipeline wants all of them; each commit says which. A restored world must save to the very tensors it was
 //! restored from: that catches state that was written but never read back.
 
 use crate::commit::{CheckpointRecord, Commit};
@@ -16,8 +16,6 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-/// How many commits keep their checkpoint: the newest one, and two to fall back to.
-pub const KEPT: u64 = 3;
 /// Version of the metadata and of what tensors mean as a whole; components version their own tensors by name.
 const FORMAT: u32 = 1;
 const FOLDER: &str = "checkpoints";
@@ -171,9 +169,9 @@ pub fn read(run: &Run, commit: &Commit) -> Result<Snapshot, Fault> {
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            return Err(about(Fault::records(format!(
-                "is gone; the newest {KEPT} commits keep theirs"
-            ))));
+            return Err(about(Fault::records(
+                "is gone; only the newest commits keep theirs unless `[record] checkpoints = \"all\"`",
+            )));
         }
         Err(e) => return Err(about(Fault::records(format!("is unreadable: {e}")))),
     };

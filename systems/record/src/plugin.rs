@@ -43,12 +43,14 @@ impl Plugin for RecordPlugin {
 /// # Errors
 /// The checkpoint does not fit or is damaged, or the disk fails.
 pub fn start(world: &mut World, run: Run) -> Result<(), Fault> {
-    let part_rows = spec(world).part_rows;
+    let RecordSpec {
+        part_rows, checkpoints, ..
+    } = spec(world);
     let fresh = run.latest_commit().is_none();
     if !fresh {
         checkpoint::restore(world, &run)?;
     }
-    let mut recorder = Recorder::start(run, part_rows)?;
+    let mut recorder = Recorder::start(run, part_rows, checkpoints)?;
     if fresh {
         let clocks = clocks(world);
         let snapshot = save_world(world);

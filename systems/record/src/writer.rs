@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use starling_components::Fault;
 use starling_components::fault::FaultKind;
 use starling_components::persist::Snapshot;
+use starling_components::specs::KeepCheckpoints;
 use starling_components::table::{Block, ColumnData};
 use std::collections::BTreeMap;
 use std::fs;
@@ -55,16 +56,17 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the writing thread of `run`, with at most `part_rows` rows per part.
+    /// Starts the writing thread of `run`, with at most `part_rows` rows per part; `keep` says which checkpoints stay.
     ///
     /// # Errors
     /// No thread can be started.
-    pub fn start(run: Run, part_rows: u64) -> Result<Self, Fault> {
+    pub fn start(run: Run, part_rows: u64, keep: KeepCheckpoints) -> Result<Self, Fault> {
         let (sender, receiver) = bounded(WAITING);
         let shared = Arc::new(Shared::default());
         let streams = Streams {
             run,
             part_rows: part_rows.max(1),
+            keep,
             tables: BTreeMap::new(),
             widths: BTreeMap::new(),
         };
@@ -200,6 +202,7 @@ struct Stream {
 struct Streams {
     run: Run,
     part_rows: u64,
+    keep: KeepCheckpoints,
     tables: BTreeMap<&'static str, Stream>,
     /// Bytes per row that a table had last: rows without bytes go into parts of that type too, so that types vary little.
     widths: BTreeMap<&'static str, usize>,
@@ -306,7 +309,7 @@ impl Streams {
             instruction_set: instruction_set(),
             pipeline_sha256: self.run.pipeline_sha256().to_owned(),
             checkpoint,
-            checkpoints_kept: (number.saturating_sub(checkpoint::KEPT - 1)..=number).collect(),
+            checkpoints_kept: (self.keep.oldest(number)..=number).collect(),
             parts,
             rows,
             sha256: String::new(),

@@ -4,6 +4,7 @@ use starling_components::Fault;
 use starling_components::fault::FaultKind;
 use starling_components::persist::{SavedTensor, Snapshot, TensorData};
 use starling_components::random::{Counter, Draw, Key};
+use starling_components::specs::KeepCheckpoints;
 use starling_components::table::Block;
 use starling_components::tables::diagnostics::Diagnostics;
 use starling_components::tables::episodes::{Episode, Episodes};
@@ -81,7 +82,7 @@ fn open(dir: &Path, part_rows: u64) -> (Recorder, u64) {
         .unwrap();
     let tick = run.latest_commit().map_or(0, |commit| commit.tick);
     let fresh = run.latest_commit().is_none();
-    let mut recorder = Recorder::start(run, part_rows).unwrap();
+    let mut recorder = Recorder::start(run, part_rows, KeepCheckpoints::default()).unwrap();
     if fresh {
         recorder.commit(request(0)).unwrap();
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::diff::{Difference, diff};
 use crate::read::{Columns, EpisodeKey, episodes, metric_curves, open_part, part_bytes, read_table, recorded_steps};
 use crate::verify::verify;
+use starling_components::specs::KeepCheckpoints;
 use starling_components::table::{Block, ColumnData};
 use starling_components::tables::metrics::METRICS;
 use starling_components::tables::trajectories::TRAJECTORIES;
@@ -178,7 +179,7 @@ fn blocks_with_and_without_observations_mix() {
     let widths = [0, 7, 0, 3, 7, 0];
     for (dir, part_rows) in [(&dir, 1 << 18), (&other, 5)] {
         let run = Run::create(dir.path(), PIPELINE, PROGRAM).unwrap();
-        let mut recorder = crate::Recorder::start(run, part_rows).unwrap();
+        let mut recorder = crate::Recorder::start(run, part_rows, KeepCheckpoints::default()).unwrap();
         for (tick, width) in (1..).zip(widths) {
             recorder.write(rows(tick, 0.0, width).remove(2)).unwrap();
         }
@@ -207,7 +208,12 @@ fn blocks_with_and_without_observations_mix() {
 #[test]
 fn a_block_that_does_not_fit_its_table_is_a_fault() {
     let dir = tempfile::tempdir().unwrap();
-    let mut recorder = crate::Recorder::start(Run::create(dir.path(), PIPELINE, PROGRAM).unwrap(), 10).unwrap();
+    let mut recorder = crate::Recorder::start(
+        Run::create(dir.path(), PIPELINE, PROGRAM).unwrap(),
+        10,
+        KeepCheckpoints::default(),
+    )
+    .unwrap();
     let mut block = rows(1, 0.0, 0).remove(0);
     block.columns[5] = ColumnData::F32(vec![0.0; 4]);
     recorder.write(block).unwrap();

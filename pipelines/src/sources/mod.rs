@@ -1,0 +1,58 @@
+//! What a pipeline takes from elsewhere: found when it is loaded, so that `check` tells what is wrong with it in its place, and written into
+//! the resolved pipeline with hashes, so that a run that is resumed or repeated takes the very same.
+
+mod agents;
+mod glob;
+mod moments;
+mod run;
+
+use crate::file::Pipeline;
+use crate::problem::Problems;
+use starling_components::Fault;
+use starling_components::specs::AgentSpec;
+
+/// Finds everything that `pipeline` takes from earlier runs.
+///
+/// # Errors
+/// What is missing, unfinished, changed or does not fit, each in its place.
+pub(crate) fn resolve(pipeline: &mut Pipeline) -> Result<(), Problems> {
+    let mut faults = Vec::new();
+    for index in 0..pipeline.instances.len() {
+        let path = pipeline.instances[index].path();
+        if path[0] != "agent" {
+            continue;
+        }
+        let Some(mut spec) = pipeline.spec::<AgentSpec>(index) else {
+            continue;
+        };
+        if spec.from.as_ref().is_none_or(|from| from.runs.is_none()) {
+            continue;
+        }
+        let says = |key: &str| pipeline.says(&[&path[0], &path[1], key]);
+        match agents::take(&mut spec, says("replicas")) {
+            Ok(imported) => {
+                pipeline.imports.insert(path[1].clone(), imported);
+                pipeline.put(index, &spec);
+            }
+            Err(fault) => faults.push(fault.within(path)),
+        }
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(pipeline.locate(faults))
+}
+
+/// The folders that `pattern` matches.
+///
+/// # Errors
+/// None.
+fn folders(pattern: &str) -> Result<Vec<String>, Fault> {
+    let found = glob::folders(pattern);
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let here = std::env::current_dir().map_or_else(|_| ".".into(), |dir| dir.display().to_string());
+    let fault = Fault::pipeline(format!("no run matches `{pattern}`"));
+    Err(fault.advise(format!("the pattern is relative to where the program runs, `{here}`")))
+}
