@@ -1,6 +1,7 @@
 //! What this crate adds to a program: tables, kinds, persistence classes and systems, each in one explicit list.
 
 use crate::blocks::LaneBlocks;
+use crate::buffer::{StartsFrom, StateBuffer, fill};
 use crate::clocks::{Advanced, advance};
 use crate::collect::{CollectPlan, collect};
 use crate::evaluate::{EvaluateSeats, evaluate};
@@ -17,7 +18,7 @@ use starling_components::rollout::Rollout;
 use starling_components::schedule::{Build, BuildSet, MemoryEstimate, PipelineFolder, RunSeed, Tick, TickSet, report};
 use starling_components::seating::Seating;
 use starling_components::simulate::LiveEnvironment;
-use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec};
+use starling_components::specs::{AgentSpec, BufferSpec, EnvironmentSpec, EvaluateSpec};
 
 /// Environments and the agents without parameters; collection and evaluation.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,6 +42,7 @@ impl Plugin for SimulatePlugin {
                     build::plans::totals.pipe(report),
                     build::plans::evaluations.pipe(report),
                     build::normalize::normalizations.pipe(report),
+                    build::buffers::buffers.pipe(report),
                 )
                     .chain()
                     .in_set(BuildSet::Plans),
@@ -49,7 +51,9 @@ impl Plugin for SimulatePlugin {
         app.add_systems(
             Tick,
             (
-                collect.pipe(report).in_set(TickSet::Collect),
+                (fill.pipe(report), collect.pipe(report))
+                    .chain()
+                    .in_set(TickSet::Collect),
                 advance.after(TickSet::Learn).before(TickSet::Evaluate),
                 evaluate.pipe(report).in_set(TickSet::Evaluate),
             ),
@@ -62,6 +66,7 @@ fn register(registry: &mut Registry) {
     registry
         .table::<EnvironmentSpec>("environment")
         .table::<AgentSpec>("agent")
+        .table::<BufferSpec>("buffer")
         .table::<EvaluateSpec>("evaluate")
         .slot::<RulesSlot>()
         .slot::<ScriptSlot>();
@@ -81,10 +86,13 @@ fn declare(table: &mut PersistenceTable) {
         .saved::<LaneBlocks>()
         .saved::<Clocks>()
         .saved::<Normalization>()
+        .saved::<StateBuffer>()
         .derived::<Rollout>()
         .derived::<CollectPlan>()
         .derived::<EvaluateSeats>()
         .derived::<Advanced>()
+        .derived::<StartsFrom>()
+        .derived::<BufferSpec>()
         .derived::<EnvironmentSpec>()
         .derived::<EvaluateSpec>()
         .derived::<LiveEnvironment>()

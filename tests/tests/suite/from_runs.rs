@@ -246,7 +246,7 @@ fn from_runs_refuses_what_does_not_fit() {
     let refused = |from: &str, parts: &[&str]| check_refused(&bench, &taker(from), parts);
     refused(
         &format!("{}, agent = \"balancer\"", runs("sp/z*")),
-        &["no run matches", ":11:", "relative to where"],
+        &["no run matches", ":10:17:", "relative to where"],
     );
     refused(
         &format!("{}, agent = \"balancr\"", runs("sp/*")),

@@ -1,6 +1,7 @@
 //! Tests of whole ticks: small worlds with a game and a policy that exist for the tests only.
 
 mod blocks;
+mod buffers;
 mod game;
 mod single;
 mod starts;
@@ -66,7 +67,7 @@ impl Run {
             let record: RecordSpec = serde_json::from_value(record.clone()).expect("a record table");
             app.world_mut().spawn((EntityName::new("record", "record"), record));
         }
-        for table in ["environment", "agent", "evaluate"] {
+        for table in ["environment", "agent", "evaluate", "buffer"] {
             let info = *app
                 .world()
                 .resource::<Registry>()
