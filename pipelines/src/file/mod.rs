@@ -180,7 +180,13 @@ impl Pipeline {
     ) -> Result<(), Vec<Fault>> {
         let value = serde_json::to_value(spec).unwrap_or_default();
         let instance = &mut self.instances[index];
-        match resolved(registry, &Schemas::of(registry), self.folder.clone(), &instance.table, &value) {
+        match resolved(
+            registry,
+            &Schemas::of(registry),
+            self.folder.clone(),
+            &instance.table,
+            &value,
+        ) {
             Ok(values) => instance.values = values,
             Err(errors) => {
                 let fault = |error: SettingsError| Fault::pipeline(error.message).within(error.path);
