@@ -108,8 +108,9 @@ impl Starling {
     /// Every problem of the file; what it takes is missing, or has changed since the file was resolved.
     pub fn load(&self, origin: &Origin, overrides: &Overrides) -> Result<Pipeline, Problems> {
         let app = self.app();
-        let mut pipeline = file::load(origin, overrides, app.world().resource::<Registry>())?;
-        sources::resolve(&mut pipeline)?;
+        let registry = app.world().resource::<Registry>();
+        let mut pipeline = file::load(origin, overrides, registry)?;
+        sources::resolve(&mut pipeline, registry)?;
         Ok(pipeline)
     }
 

@@ -166,10 +166,32 @@ impl Pipeline {
     }
 
     /// Puts a completed spec in the place of a table's values.
-    pub(crate) fn put<T: serde::Serialize>(&mut self, index: usize, spec: &T) {
-        if let Ok(Value::Object(values)) = serde_json::to_value(spec) {
-            self.instances[index].values = values;
+    ///
+    /// # Errors
+    /// What the table refuses now that it is complete, with keys from the file's root.
+    pub(crate) fn put<T: serde::Serialize>(
+        &mut self,
+        registry: &Registry,
+        index: usize,
+        spec: &T,
+    ) -> Result<(), Vec<Fault>> {
+        let value = serde_json::to_value(spec).unwrap_or_default();
+        let instance = &mut self.instances[index];
+        match resolved(
+            registry,
+            &Schemas::of(registry),
+            self.folder.clone(),
+            &instance.table,
+            &value,
+        ) {
+            Ok(values) => instance.values = values,
+            Err(errors) => {
+                let fault = |error: SettingsError| Fault::pipeline(error.message).within(error.path);
+                let faults = errors.into_iter().map(fault);
+                return Err(faults.map(|fault| fault.within(instance.path())).collect());
+            }
         }
+        Ok(())
     }
 
     /// Shows faults in the file.
@@ -337,20 +359,7 @@ impl Loader<'_> {
     }
 
     fn resolved(&self, table: &str, value: Value) -> Result<Map<String, Value>, Vec<SettingsError>> {
-        let (Some(info), Some(schema)) = (self.registry.table_info(table), self.schemas.tables.get(table)) else {
-            return Ok(Map::new());
-        };
-        let mut value = (info.resolve)(&value).map_err(|error| vec![error])?;
-        let mut resolver = Resolver::new(self.registry, self.schemas);
-        resolver.folder.clone_from(&self.folder);
-        if let Some(values) = value.as_object().filter(|_| table == "agent") {
-            resolver.replicas = resolve::replicas_of(values);
-        }
-        resolver.choices(&mut value, &schema.schema);
-        match value {
-            Value::Object(values) if resolver.problems.is_empty() => Ok(values),
-            _ => Err(resolver.problems),
-        }
+        resolved(self.registry, self.schemas, self.folder.clone(), table, &value)
     }
 
     /// What rules refuse, for a file that has other problems. Whoever builds a world would find it, but no world is built from such a file; rules look
@@ -402,6 +411,30 @@ impl Loader<'_> {
                 });
             }
         }
+    }
+}
+
+/// The values of one table with every default.
+fn resolved(
+    registry: &Registry,
+    schemas: &Schemas,
+    folder: Option<PathBuf>,
+    table: &str,
+    value: &Value,
+) -> Result<Map<String, Value>, Vec<SettingsError>> {
+    let (Some(info), Some(schema)) = (registry.table_info(table), schemas.tables.get(table)) else {
+        return Ok(Map::new());
+    };
+    let mut value = (info.resolve)(value).map_err(|error| vec![error])?;
+    let mut resolver = Resolver::new(registry, schemas);
+    resolver.folder = folder;
+    if let Some(values) = value.as_object().filter(|_| table == "agent") {
+        resolver.replicas = resolve::replicas_of(values);
+    }
+    resolver.choices(&mut value, &schema.schema);
+    match value {
+        Value::Object(values) if resolver.problems.is_empty() => Ok(values),
+        _ => Err(resolver.problems),
     }
 }
 

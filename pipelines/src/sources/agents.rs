@@ -128,7 +128,7 @@ impl Source {
                     continue;
                 };
                 to.push(ImportedReplica {
-                    origin: format!("`{}` (replica {number}, commit {commit})", self.run.path),
+                    origin: format!("{} (replica {number}, commit {commit})", self.run.path),
                     tensors: replica_of(snapshot, &name, index as usize)?,
                 });
             }

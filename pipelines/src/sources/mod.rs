@@ -9,13 +9,14 @@ mod run;
 use crate::file::Pipeline;
 use crate::problem::Problems;
 use starling_components::Fault;
+use starling_components::registry::Registry;
 use starling_components::specs::AgentSpec;
 
 /// Finds everything that `pipeline` takes from earlier runs.
 ///
 /// # Errors
 /// What is missing, unfinished, changed or does not fit, each in its place.
-pub(crate) fn resolve(pipeline: &mut Pipeline) -> Result<(), Problems> {
+pub(crate) fn resolve(pipeline: &mut Pipeline, registry: &Registry) -> Result<(), Problems> {
     let mut faults = Vec::new();
     for index in 0..pipeline.instances.len() {
         let path = pipeline.instances[index].path();
@@ -32,7 +33,7 @@ pub(crate) fn resolve(pipeline: &mut Pipeline) -> Result<(), Problems> {
         match agents::take(&mut spec, says("replicas")) {
             Ok(imported) => {
                 pipeline.imports.insert(path[1].clone(), imported);
-                pipeline.put(index, &spec);
+                faults.extend(pipeline.put(registry, index, &spec).err().unwrap_or_default());
             }
             Err(fault) => faults.push(fault.within(path)),
         }

@@ -22,6 +22,8 @@ pub struct LaneBlocks {
     pub(crate) carry: usize,
     /// Who sits where differs between lanes or episodes.
     pub(crate) changing: bool,
+    /// Where episodes start, per replica, if not where the rules start them. Derived: handed over again after a checkpoint was put back.
+    starts: Vec<Arc<[u32]>>,
     /// `[replicas]`, or empty while closed.
     pub(crate) replicas: Vec<ReplicaLanes>,
 }
@@ -54,6 +56,7 @@ impl LaneBlocks {
             lanes,
             carry,
             changing: false,
+            starts: Vec::new(),
             replicas: Vec::new(),
         }
     }
@@ -84,6 +87,33 @@ impl LaneBlocks {
             table: Table::new(shape, 0, self.lanes, self.carry),
         };
         self.replicas = self.keys.iter().map(open).collect();
+        self.starts.clear();
+    }
+
+    /// From now on episodes of the replica at each index begin in one of the states that `starts` gives it, the first ones too if none has
+    /// begun yet.
+    ///
+    /// # Errors
+    /// States that the rules refuse, or none.
+    pub(crate) fn start_from(&mut self, starts: impl Fn(usize) -> Option<Arc<[u32]>>) -> Result<(), Fault> {
+        let starts: Option<Vec<_>> = (0..self.keys.len()).map(starts).collect();
+        let starts = starts.ok_or_else(|| Fault::run("there is no state to start from"))?;
+        let known = self.starts.iter().zip(&starts).filter(|(a, b)| Arc::ptr_eq(a, b));
+        if known.count() == self.keys.len() {
+            return Ok(());
+        }
+        let fresh = self.replicas.is_empty();
+        if fresh {
+            self.open();
+        }
+        for (replica, states) in self.replicas.iter_mut().zip(&starts) {
+            replica.block.set_starts(Some(Arc::clone(states)))?;
+            if fresh {
+                replica.block.reset();
+            }
+        }
+        self.starts = starts;
+        Ok(())
     }
 
     /// Opens the blocks and starts every lane's first episode, if that has not happened.

@@ -6,6 +6,7 @@
 //! know nothing of the world around them.
 
 pub mod blocks;
+pub mod buffer;
 pub mod build;
 pub mod clocks;
 pub mod collect;

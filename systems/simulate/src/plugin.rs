@@ -1,6 +1,7 @@
 //! What this crate adds to a program: tables, kinds, persistence classes and systems, each in one explicit list.
 
 use crate::blocks::LaneBlocks;
+use crate::buffer::{StartsFrom, StateBuffer, fill};
 use crate::clocks::{Advanced, advance};
 use crate::collect::{CollectPlan, collect};
 use crate::evaluate::{EvaluateSeats, Evaluated, evaluate};
@@ -20,7 +21,7 @@ use starling_components::schedule::{
 };
 use starling_components::seating::Seating;
 use starling_components::simulate::LiveEnvironment;
-use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec, StageSpec};
+use starling_components::specs::{AgentSpec, BufferSpec, EnvironmentSpec, EvaluateSpec, StageSpec};
 use starling_components::stage::{Inherits, StagePlan};
 
 /// Environments and the agents without parameters; collection and evaluation.
@@ -48,6 +49,7 @@ impl Plugin for SimulatePlugin {
                     build::ends::totals.pipe(report),
                     build::plans::evaluations.pipe(report),
                     build::normalize::normalizations.pipe(report),
+                    build::buffers::buffers.pipe(report),
                 )
                     .chain()
                     .in_set(BuildSet::Plans),
@@ -69,7 +71,9 @@ impl Plugin for SimulatePlugin {
             Tick,
             (
                 stages::begin.in_set(TickSet::Begin),
-                collect.pipe(report).in_set(TickSet::Collect),
+                (fill.pipe(report), collect.pipe(report))
+                    .chain()
+                    .in_set(TickSet::Collect),
                 advance.after(TickSet::Learn).before(TickSet::Evaluate),
                 evaluate.pipe(report).in_set(EvaluateSet::Due),
                 stages::end_by_metric.in_set(EvaluateSet::Ends),
@@ -85,6 +89,7 @@ fn register(registry: &mut Registry) {
     registry
         .table::<EnvironmentSpec>("environment")
         .table::<AgentSpec>("agent")
+        .table::<BufferSpec>("buffer")
         .table::<EvaluateSpec>("evaluate")
         .table::<StageSpec>("stage")
         .slot::<RulesSlot>()
@@ -108,6 +113,7 @@ fn declare(table: &mut PersistenceTable) {
         .saved::<Clocks>()
         .saved::<Normalization>()
         .saved::<Inherits>()
+        .saved::<StateBuffer>()
         .derived::<Rollout>()
         .derived::<CollectPlan>()
         .derived::<EvaluateSeats>()
@@ -117,6 +123,8 @@ fn declare(table: &mut PersistenceTable) {
         .derived::<RolloutPlans>()
         .derived::<EndsBy>()
         .derived::<StageSpec>()
+        .derived::<StartsFrom>()
+        .derived::<BufferSpec>()
         .derived::<EnvironmentSpec>()
         .derived::<EvaluateSpec>()
         .derived::<LiveEnvironment>()

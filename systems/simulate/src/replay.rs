@@ -4,6 +4,7 @@
 //! evaluation also of its cell's seating and of the tick in which it ran (its lanes play one episode each, number 0). The columns `entity`,
 //! `replica`, `seating`, `lane`, `episode` and `tick` of `trajectories` and `episodes` are exactly these.
 
+use crate::buffer::StartsFrom;
 use crate::evaluate::{EvaluateSeats, lanes_key};
 use bevy_ecs::prelude::*;
 use starling_components::EntityName;
@@ -52,8 +53,15 @@ pub fn open(environment: &dyn Simulate, seed: RunSeed, recorded: &Recorded) -> B
 /// The environment behind an `environment` or `evaluate` table of a built world.
 ///
 /// # Errors
-/// No such table in this pipeline.
+/// No such table in this pipeline; or its episodes begin in states of a buffer, which their rows do not hold.
 pub fn environment_of(world: &mut World, entity: &EntityName) -> Result<Arc<dyn Simulate>, Fault> {
+    let mut starting = world.query::<(&EntityName, &StartsFrom)>();
+    if starting.iter(world).any(|(name, _)| name == entity) {
+        let fault = Fault::records(format!(
+            "episodes of `{entity}` begin in states of a buffer, which are not recorded"
+        ));
+        return Err(fault.advise("episodes of evaluations begin where the rules start them: replay one of those"));
+    }
     let mut query = world.query::<(&EntityName, Option<&LiveEnvironment>, Option<&EvaluateSeats>)>();
     let found = query.iter(world).find(|(name, ..)| *name == entity);
     let live = found.and_then(|(_, live, seats)| live.or_else(|| world.get(seats?.environment)));

@@ -1,6 +1,7 @@
 //! Every test that needs more than one crate, in one binary: one module per subject.
 
 mod acrobot;
+mod buffers;
 mod cart_pole;
 mod classic_control;
 mod crossplay;

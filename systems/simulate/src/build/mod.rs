@@ -1,6 +1,7 @@
 //! Build: specs become live components. Every system reports all problems that it finds; nothing large is allocated.
 
 pub mod agents;
+pub mod buffers;
 pub mod ends;
 pub mod environments;
 pub mod inherit;

@@ -1,6 +1,7 @@
 //! Tests of whole ticks: small worlds with a game and a policy that exist for the tests only.
 
 mod blocks;
+mod buffers;
 mod game;
 mod pairs;
 mod seating;
@@ -69,7 +70,7 @@ impl Run {
             let record: RecordSpec = serde_json::from_value(record.clone()).expect("a record table");
             app.world_mut().spawn((EntityName::new("record", "record"), record));
         }
-        for table in ["environment", "agent", "evaluate", "stage"] {
+        for table in ["environment", "agent", "evaluate", "stage", "buffer"] {
             let info = *app
                 .world()
                 .resource::<Registry>()

@@ -178,3 +178,31 @@ fn a_stage_ends_and_starts() {
     );
     assert!(Run::build(&tables(json!({ "env_steps": 384 }))).is_ok());
 }
+
+#[test]
+fn buffers_are_filled_and_used() {
+    let tables = json!({
+        "environment": {
+            "game": { "rules": "test_game", "lanes": 3, "seats": ["one", "one"], "starts": { "buffer": "pst" } },
+            "endless": { "rules": { "test_game": { "bounded": false } }, "lanes": 3, "seats": ["one", "one"], "starts": { "buffer": "for_ever" } },
+            "pole": { "rules": "cart_pole", "lanes": 3, "seats": ["pilot"], "starts": { "buffer": "past" } },
+        },
+        "agent": { "one": { "script": "random", "replicas": 2 }, "pilot": { "script": "random", "replicas": 3 } },
+        "buffer": {
+            "past": { "environment": "game", "episodes": 1 },
+            "for_ever": { "environment": "endless", "episodes": 1 },
+            "unused": { "environment": "game", "episodes": 1 },
+            "stranger": { "environment": "gme", "episodes": 1 },
+        },
+    });
+    check(
+        &tables,
+        &[
+            ("environment.game.starts.buffer", "no buffer is called `pst`"),
+            ("buffer.for_ever.environment", "may never end"),
+            ("environment.pole.starts.buffer", "the states of `game` have 3 words"),
+            ("buffer.unused", "nobody starts from buffer `unused`"),
+            ("buffer.stranger.environment", "no environment is called `gme`"),
+        ],
+    );
+}
