@@ -9,6 +9,7 @@ pub mod file;
 pub mod problem;
 
 mod commands;
+mod picture;
 mod plot;
 mod terminal;
 

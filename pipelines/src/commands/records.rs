@@ -1,6 +1,6 @@
 //! What `show` and `replay` read of a run: curves, evaluations, recorded episodes.
 
-use starling_components::{EntityName, Fault};
+use starling_components::Fault;
 use starling_record::Run;
 use starling_record::read::{Columns, read_table};
 use std::collections::BTreeMap;
@@ -74,14 +74,6 @@ pub(super) struct EpisodeId {
     pub(super) episode: u32,
 }
 
-impl EpisodeId {
-    /// The entity's name in its two parts.
-    pub(super) fn name(&self) -> EntityName {
-        let (table, key) = self.entity.split_once('.').unwrap_or((&self.entity, ""));
-        EntityName::new(table, key)
-    }
-}
-
 /// What is known of an episode without its steps.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Summary {
@@ -91,6 +83,10 @@ pub(super) struct Summary {
     pub(super) total: f64,
     /// Its last step is recorded.
     pub(super) ended: bool,
+    /// Tick of its first step.
+    pub(super) first_tick: u64,
+    /// `agent:replica` by seat, comma-separated; empty where no row says it. See [`seat`].
+    pub(super) seating: String,
 }
 
 /// One recorded step.
@@ -98,6 +94,8 @@ pub(super) struct Summary {
 pub(super) struct Step {
     /// `[seats x components]`.
     pub(super) actions: Vec<i32>,
+    /// The row's tick.
+    pub(super) tick: u64,
     /// `[seats]`.
     pub(super) rewards: Vec<f32>,
     /// The episode ended here.
@@ -111,6 +109,9 @@ pub(super) fn recorded(run: &Run) -> Result<BTreeMap<EpisodeId, Summary>, Fault>
         let summary = found.entry(id).or_default();
         if summary.steps == number {
             let seats = step.rewards.len().max(1) as f64;
+            if number == 0 {
+                summary.first_tick = step.tick;
+            }
             summary.steps += 1;
             summary.total += step.rewards.iter().map(|&r| f64::from(r)).sum::<f64>() / seats;
             summary.ended |= step.ended;
@@ -118,6 +119,30 @@ pub(super) fn recorded(run: &Run) -> Result<BTreeMap<EpisodeId, Summary>, Fault>
     })?;
     found.retain(|_, summary| summary.steps > 0);
     Ok(found)
+}
+
+/// Puts down who played `episodes`, as their rows in `episodes` say; an episode that has not ended has none.
+pub(super) fn seat(run: &Run, episodes: &mut BTreeMap<EpisodeId, Summary>) -> Result<(), Fault> {
+    for batch in read_table(run, "episodes") {
+        let batch = batch?;
+        let columns = Columns(&batch);
+        let (entity, seating, tick) = (columns.text("entity")?, columns.text("seating")?, columns.u64("tick")?);
+        let (replica, lane, episode) = (columns.u32("replica")?, columns.u32("lane")?, columns.u32("episode")?);
+        for row in 0..batch.num_rows() {
+            let entity = entity.value(row).to_owned();
+            let id = EpisodeId {
+                tick: if entity.starts_with("evaluate.") { tick[row] } else { 0 },
+                entity,
+                replica: replica[row],
+                lane: lane[row],
+                episode: episode[row],
+            };
+            if let Some(summary) = episodes.get_mut(&id) {
+                seating.value(row).clone_into(&mut summary.seating);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The steps of one episode, in order.
@@ -156,6 +181,7 @@ fn each_step(run: &Run, mut see: impl FnMut(EpisodeId, u32, Step)) -> Result<(),
                 episode: episode[row],
             };
             let read = Step {
+                tick: tick[row],
                 actions: columns.i32_list("actions", row)?,
                 rewards: columns.f32_list("rewards", row)?,
                 ended: terminated.value(row) || truncated.value(row),

@@ -18,5 +18,7 @@ mod parquet_table;
 mod pendulum;
 mod pipeline_file;
 mod record;
+mod reference;
 mod rows;
+mod seeing;
 mod terminal;
