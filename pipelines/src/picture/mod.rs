@@ -75,7 +75,7 @@ impl Pixels {
             for column in clip(x - radius, x + radius + 1, self.width) {
                 let dx = column as i32 - x;
                 // A radius of r covers 2 r + 1 pixels; the half makes small discs round.
-                if 4 * (dx * dx + dy * dy) <= (2 * radius + 1) * (2 * radius + 1) - 1 {
+                if 4 * (dx * dx + dy * dy) < (2 * radius + 1) * (2 * radius + 1) {
                     self.indices[row * usize::from(self.width) + column] = colour.index();
                 }
             }
