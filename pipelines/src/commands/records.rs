@@ -85,7 +85,7 @@ pub(super) struct Summary {
     pub(super) ended: bool,
     /// Tick of its first step.
     pub(super) first_tick: u64,
-    /// `agent:replica` by seat, comma-separated; empty where no row says it. See [`seat`].
+    /// `agent:replica` by seat, comma-separated; empty where no row says it.
     pub(super) seating: String,
 }
 
@@ -96,6 +96,8 @@ pub(super) struct Step {
     pub(super) actions: Vec<i32>,
     /// The row's tick.
     pub(super) tick: u64,
+    /// See [`Summary::seating`].
+    pub(super) seating: String,
     /// `[seats]`.
     pub(super) rewards: Vec<f32>,
     /// The episode ended here.
@@ -111,6 +113,7 @@ pub(super) fn recorded(run: &Run) -> Result<BTreeMap<EpisodeId, Summary>, Fault>
             let seats = step.rewards.len().max(1) as f64;
             if number == 0 {
                 summary.first_tick = step.tick;
+                summary.seating = step.seating;
             }
             summary.steps += 1;
             summary.total += step.rewards.iter().map(|&r| f64::from(r)).sum::<f64>() / seats;
@@ -119,30 +122,6 @@ pub(super) fn recorded(run: &Run) -> Result<BTreeMap<EpisodeId, Summary>, Fault>
     })?;
     found.retain(|_, summary| summary.steps > 0);
     Ok(found)
-}
-
-/// Puts down who played `episodes`, as their rows in `episodes` say; an episode that has not ended has none.
-pub(super) fn seat(run: &Run, episodes: &mut BTreeMap<EpisodeId, Summary>) -> Result<(), Fault> {
-    for batch in read_table(run, "episodes") {
-        let batch = batch?;
-        let columns = Columns(&batch);
-        let (entity, seating, tick) = (columns.text("entity")?, columns.text("seating")?, columns.u64("tick")?);
-        let (replica, lane, episode) = (columns.u32("replica")?, columns.u32("lane")?, columns.u32("episode")?);
-        for row in 0..batch.num_rows() {
-            let entity = entity.value(row).to_owned();
-            let id = EpisodeId {
-                tick: if entity.starts_with("evaluate.") { tick[row] } else { 0 },
-                entity,
-                replica: replica[row],
-                lane: lane[row],
-                episode: episode[row],
-            };
-            if let Some(summary) = episodes.get_mut(&id) {
-                seating.value(row).clone_into(&mut summary.seating);
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The steps of one episode, in order.
@@ -167,6 +146,7 @@ fn each_step(run: &Run, mut see: impl FnMut(EpisodeId, u32, Step)) -> Result<(),
     for batch in read_table(run, "trajectories") {
         let batch = batch?;
         let columns = Columns(&batch);
+        let seating = columns.text_if_any("seating")?;
         let (entity, tick) = (columns.text("entity")?, columns.u64("tick")?);
         let (replica, lane) = (columns.u32("replica")?, columns.u32("lane")?);
         let (episode, step) = (columns.u32("episode")?, columns.u32("step")?);
@@ -182,6 +162,7 @@ fn each_step(run: &Run, mut see: impl FnMut(EpisodeId, u32, Step)) -> Result<(),
             };
             let read = Step {
                 tick: tick[row],
+                seating: seating.map(|names| names.value(row).to_owned()).unwrap_or_default(),
                 actions: columns.i32_list("actions", row)?,
                 rewards: columns.f32_list("rewards", row)?,
                 ended: terminated.value(row) || truncated.value(row),

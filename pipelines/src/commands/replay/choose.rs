@@ -2,28 +2,23 @@
 
 use super::ReplayArgs;
 use crate::commands::Context;
-use crate::commands::records::{self, EpisodeId, Summary};
+use crate::commands::records::{EpisodeId, Summary};
 use serde_json::{Value, json};
 use starling_components::Fault;
-use starling_record::Run;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Leaves the episodes that are asked for, and puts down who played them.
-pub(super) fn filter(run: &Run, episodes: &mut BTreeMap<EpisodeId, Summary>, args: &ReplayArgs) -> Result<(), Fault> {
-    episodes.retain(|id, _| {
+/// Leaves the episodes that are asked for.
+pub(super) fn filter(episodes: &mut BTreeMap<EpisodeId, Summary>, args: &ReplayArgs) {
+    let seating = args.seating.as_ref().map(|seating| seating.replace(' ', ""));
+    episodes.retain(|id, summary| {
         args.entity.as_ref().is_none_or(|entity| *entity == id.entity)
             && args.replica.is_none_or(|replica| replica == id.replica)
             && args.lane.is_none_or(|lane| lane == id.lane)
             && args.episode.is_none_or(|episode| episode == id.episode)
             && args.tick.is_none_or(|tick| tick == id.tick)
+            && seating.as_ref().is_none_or(|seating| *seating == summary.seating)
     });
-    records::seat(run, episodes)?;
-    if let Some(seating) = &args.seating {
-        let wanted = seating.replace(' ', "");
-        episodes.retain(|_, summary| summary.seating == wanted);
-    }
-    Ok(())
 }
 
 /// An evaluation's last, lowest replica first; else the last training episode that ended.

@@ -85,7 +85,7 @@ pub(crate) fn run(starling: &Starling, context: Context, args: ReplayArgs) -> Re
     let run = Run::open_read_only(&args.run, None)?;
     if args.list {
         let mut episodes = records::recorded(&run)?;
-        choose::filter(&run, &mut episodes, &args)?;
+        choose::filter(&mut episodes, &args);
         choose::list(context, &episodes);
         return Ok(Exit::Finished);
     }

@@ -43,7 +43,7 @@ pub(super) fn recorded(
     args: &ReplayArgs,
 ) -> Result<(Title, Watched, Moves), Fault> {
     let mut episodes = records::recorded(run)?;
-    choose::filter(run, &mut episodes, args)?;
+    choose::filter(&mut episodes, args);
     let (id, summary) = choose::choose(&episodes)?;
     let steps = records::steps_of(run, id)?;
     let recorded = Recorded {
