@@ -18,8 +18,23 @@ pub(crate) struct CompletionsArgs {
 pub(crate) fn run(context: Context, args: &CompletionsArgs) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "starling", &mut script);
-    context.data(&String::from_utf8_lossy(&script));
+    context.data(&with_files(args.shell, &String::from_utf8_lossy(&script)));
     Exit::Finished
+}
+
+/// Names of pipelines beside files: bash falls back to files by itself, zsh would offer names alone, fish files alone.
+fn with_files(shell: Shell, script: &str) -> String {
+    let names = builtin::names().collect::<Vec<_>>().join(" ");
+    match shell {
+        Shell::Zsh => script.replace(&format!(":({names})'"), &format!(":{{compadd -- {names}; _files}}'")),
+        Shell::Fish => {
+            let of = |command| {
+                format!("complete -c starling -n \"__fish_starling_using_subcommand {command}\" -a \"{names}\"\n")
+            };
+            format!("{script}{}{}", of("run"), of("check"))
+        }
+        _ => script.to_owned(),
+    }
 }
 
 /// Any text, with the built-in pipelines as suggestions.

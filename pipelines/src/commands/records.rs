@@ -66,8 +66,10 @@ pub(super) struct EpisodeId {
     pub(super) entity: String,
     /// Tick of an evaluation.
     pub(super) tick: u64,
-    /// Number of the replica.
+    /// Number of the replica; of an evaluation, of the one in the first seat.
     pub(super) replica: u32,
+    /// `agent:replica` of each seat in an evaluation, comma-separated: its cell. Empty for training and where it was not recorded.
+    pub(super) seating: String,
     /// Lane within the replica.
     pub(super) lane: u32,
     /// Number within the lane.
@@ -146,23 +148,26 @@ fn each_step(run: &Run, mut see: impl FnMut(EpisodeId, u32, Step)) -> Result<(),
     for batch in read_table(run, "trajectories") {
         let batch = batch?;
         let columns = Columns(&batch);
-        let seating = columns.text_if_any("seating")?;
         let (entity, tick) = (columns.text("entity")?, columns.u64("tick")?);
         let (replica, lane) = (columns.u32("replica")?, columns.u32("lane")?);
         let (episode, step) = (columns.u32("episode")?, columns.u32("step")?);
         let (terminated, truncated) = (columns.flags("terminated")?, columns.flags("truncated")?);
+        let seating = columns.text_if_any("seating")?;
         for row in 0..batch.num_rows() {
             let entity = entity.value(row).to_owned();
+            let evaluated = entity.starts_with("evaluate.");
+            let seating = seating.map(|names| names.value(row).to_owned()).unwrap_or_default();
             let id = EpisodeId {
-                tick: if entity.starts_with("evaluate.") { tick[row] } else { 0 },
+                tick: if evaluated { tick[row] } else { 0 },
                 entity,
                 replica: replica[row],
+                seating: if evaluated { seating.clone() } else { String::new() },
                 lane: lane[row],
                 episode: episode[row],
             };
             let read = Step {
                 tick: tick[row],
-                seating: seating.map(|names| names.value(row).to_owned()).unwrap_or_default(),
+                seating,
                 actions: columns.i32_list("actions", row)?,
                 rewards: columns.f32_list("rewards", row)?,
                 ended: terminated.value(row) || truncated.value(row),

@@ -31,6 +31,7 @@ impl Title {
             replica,
             lane,
             episode,
+            ..
         } = id;
         Self {
             text: format!("{entity} replica {replica} lane {lane} episode {episode}"),

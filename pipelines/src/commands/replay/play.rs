@@ -95,6 +95,10 @@ pub(super) fn fresh(world: &mut World, run: &Run, args: &ReplayArgs) -> Result<(
         Some(seats) => seats.replace(' ', ""),
         None => seated_in(world, &name).join(","),
     };
+    if seats.is_empty() {
+        let fault = Fault::pipeline(format!("who sits in `{name}` is drawn anew again and again"));
+        return Err(fault.advise("say who plays with `--seating`, e.g. chef:0,chef:3"));
+    }
     let place = EntityName::new("replay", "fresh");
     let mut sitters = seat(world, &seats, args.seed, &place)?;
     let count = environment.shape().seats.len();
