@@ -2,10 +2,12 @@
 //!
 //! Policies are asked seat by seat; a row's bits do not depend on how rows are grouped, so they answer as they did in the run.
 
+use crate::normalize::Normalised;
 use bevy_ecs::prelude::*;
 use starling_components::EntityName;
 use starling_components::act::{Act, ActInput, ActOutput, Policy};
 use starling_components::fault::Fault;
+use starling_components::normalize::Normalization;
 use starling_components::parameters::{Parameters, Replicas};
 use starling_components::picture::Portrait;
 use starling_components::random::{Key, Purpose};
@@ -19,6 +21,9 @@ pub struct Sitter {
     /// E.g. `chef:3`.
     pub name: String,
     policy: Arc<dyn Act>,
+    /// The agent's, and the index of the replica in it.
+    normalization: Option<Normalization>,
+    index: usize,
     /// One replica's, `[n]`.
     parameters: Vec<f32>,
     key: Key,
@@ -50,9 +55,10 @@ pub struct Stepped {
 /// # Errors
 /// No such agent or replica, or one that is not built.
 pub fn sit(world: &mut World, agent: &str, replica: u32, seed: u64, place: &EntityName) -> Result<Sitter, Fault> {
-    let mut query = world.query::<(&EntityName, &Policy, &Parameters, &Replicas)>();
+    let mut query = world.query::<(&EntityName, &Policy, &Parameters, &Replicas, Option<&Normalization>)>();
     let agents: Vec<_> = query.iter(world).filter(|(name, ..)| name.table == "agent").collect();
-    let Some((name, policy, parameters, replicas)) = agents.iter().find(|(name, ..)| name.key == agent) else {
+    let Some((name, policy, parameters, replicas, normalization)) = agents.iter().find(|(name, ..)| name.key == agent)
+    else {
         let known = agents.iter().map(|(name, ..)| name.key.as_str());
         let fault = Fault::pipeline(format!("no agent that plays is called `{agent}`"));
         return Err(fault.advise(suggest::advice(agent, known)));
@@ -67,6 +73,8 @@ pub fn sit(world: &mut World, agent: &str, replica: u32, seed: u64, place: &Enti
     Ok(Sitter {
         name: format!("{agent}:{replica}"),
         policy: Arc::clone(&policy.0),
+        normalization: normalization.cloned(),
+        index,
         parameters: parameters.replica(index).to_vec(),
         key: key.entity(place),
         carry: vec![0.0; policy.0.carry_len()],
@@ -183,7 +191,9 @@ impl Watched {
             message: format!("`{}` in seat {seat}: {}", sitter.name, fault.message),
             ..fault
         };
-        let probabilities = sitter.policy.probabilities(&sitter.parameters, &input).map_err(at)?;
+        let eyes = Normalised::of(&*sitter.policy, sitter.normalization.as_ref(), sitter.index);
+        let policy = eyes.as_ref().map_or(&*sitter.policy, |eyes| eyes as &dyn Act);
+        let probabilities = policy.probabilities(&sitter.parameters, &input).map_err(at)?;
         let mut actions = ActionBuffer::zeros(shape, own.action.components());
         let len = actions.len();
         let (mut log_probs, mut values) = ([0.0], [0.0]);
@@ -194,7 +204,7 @@ impl Watched {
             values: &mut values,
             carry: &mut carry,
         };
-        sitter.policy.act(&sitter.parameters, &input, &mut output).map_err(at)?;
+        policy.act(&sitter.parameters, &input, &mut output).map_err(at)?;
         sitter.carry = carry;
         let action = match actions {
             ActionBuffer::Discrete(moves) => moves,
