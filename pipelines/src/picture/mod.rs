@@ -74,8 +74,8 @@ impl Pixels {
             let dy = row as i32 - y;
             for column in clip(x - radius, x + radius + 1, self.width) {
                 let dx = column as i32 - x;
-                // A radius of r covers 2 r + 1 pixels; the half makes small discs round.
-                if 4 * (dx * dx + dy * dy) < (2 * radius + 1) * (2 * radius + 1) {
+                // Half a radius more than its square: without it the rim has four single pixels that stick out.
+                if dx * dx + dy * dy <= radius * radius + radius / 2 {
                     self.indices[row * usize::from(self.width) + column] = colour.index();
                 }
             }
@@ -114,6 +114,9 @@ mod tests {
         picture.rectangle([-2, 3], [4, 9], Colour::Black);
         picture.disc([5, 1], 1, Colour::Black);
         check(&picture, 1, &[".....#.", "....###", ".....#.", "##.....", "##....."]);
+        let mut disc = Picture::new(5, 5, Colour::White);
+        disc.disc([2, 2], 2, Colour::Black);
+        check(&disc, 1, &[".###.", "#####", "#####", "#####", ".###."]);
     }
 
     #[test]
