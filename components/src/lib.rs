@@ -17,6 +17,7 @@ pub mod maths;
 pub mod normalize;
 pub mod parameters;
 pub mod persist;
+pub mod picture;
 pub mod quantity;
 pub mod random;
 pub mod registry;

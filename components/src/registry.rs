@@ -18,6 +18,9 @@ pub trait Slot: 'static {
     const NAME: &'static str;
     /// One sentence for the reference pages.
     const DOC: &'static str;
+    /// A small pipeline that is whole once the line [`EXAMPLE_LINE`] is replaced by a kind's [`KindSettings::EXAMPLE`]; empty where every
+    /// kind brings a pipeline of its own.
+    const EXAMPLE: &'static str = "";
     /// What a build function gets besides the settings.
     type Context<'a>;
     /// What it makes.
@@ -29,7 +32,13 @@ pub trait Slot: 'static {
 pub trait KindSettings: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// The name in the file, e.g. `overcooked_v2`.
     const NAME: &'static str;
+    /// How it is used, in a pipeline that runs: the lines that go into the slot's own example ([`Slot::EXAMPLE`]), or a whole pipeline, which
+    /// begins with `name`. Empty: the reference page shows none.
+    const EXAMPLE: &'static str = "";
 }
+
+/// The line of a slot's example that a kind's lines replace.
+pub const EXAMPLE_LINE: &str = "# KIND";
 
 /// A kind chosen in a file: `{ dense = 64 }`, `rules.cart_pole = {}`, or a bare string for a kind without settings (`"flatten"`).
 #[derive(Debug, Clone, PartialEq)]
@@ -132,6 +141,8 @@ pub struct KindInfo {
     pub schema: SchemaFn,
     /// Settings with every default filled in.
     pub resolve: ResolveFn,
+    /// See [`KindSettings::EXAMPLE`]; [`Registry::example`] gives the whole pipeline.
+    pub example: &'static str,
 }
 
 struct KindEntry {
@@ -142,6 +153,7 @@ struct KindEntry {
 
 struct SlotEntry {
     doc: &'static str,
+    example: &'static str,
     kinds: BTreeMap<&'static str, KindEntry>,
 }
 
@@ -184,6 +196,7 @@ impl Registry {
             name: T::NAME,
             schema: schema_of::<T>,
             resolve: resolve::<T>,
+            example: T::EXAMPLE,
         };
         let entry = KindEntry {
             info,
@@ -202,6 +215,7 @@ impl Registry {
     fn slot_entry<S: Slot>(&mut self) -> &mut SlotEntry {
         let new = || SlotEntry {
             doc: S::DOC,
+            example: S::EXAMPLE,
             kinds: BTreeMap::new(),
         };
         self.slots.entry(S::NAME).or_insert_with(new)
@@ -277,6 +291,18 @@ impl Registry {
     pub fn kind_info(&self, slot: &str, kind: &str) -> Option<&KindInfo> {
         self.slots.get(slot)?.kinds.get(kind).map(|k| &k.info)
     }
+    /// A pipeline that uses the kind and runs; `None` where it brings no example.
+    pub fn example(&self, slot: &str, kind: &str) -> Option<String> {
+        let entry = self.slots.get(slot)?;
+        let lines = entry.kinds.get(kind)?.info.example.trim();
+        if lines.is_empty() || lines.starts_with("name") {
+            return (!lines.is_empty()).then(|| format!("{lines}\n"));
+        }
+        let around = entry.example.trim();
+        around
+            .contains(EXAMPLE_LINE)
+            .then(|| format!("{}\n", around.replace(EXAMPLE_LINE, lines)))
+    }
     /// All tables, in name order.
     pub fn tables(&self) -> impl Iterator<Item = &TableInfo> {
         self.tables.values()
@@ -333,6 +359,17 @@ pub struct RulesContext<'a> {
 impl Slot for RulesSlot {
     const NAME: &'static str = "rules";
     const DOC: &'static str = "What an environment plays.";
+    const EXAMPLE: &'static str = r#"
+name  = "example/rules"
+until = { ticks = 1 }
+
+[environment.place]
+# KIND
+lanes = 2
+
+[agent.player]
+script = "random"
+"#;
     type Context<'a> = RulesContext<'a>;
     type Built = std::sync::Arc<dyn crate::simulate::Simulate>;
 }
@@ -344,6 +381,18 @@ pub struct ScriptSlot;
 impl Slot for ScriptSlot {
     const NAME: &'static str = "script";
     const DOC: &'static str = "A scripted agent: acts by rule, has no parameters, never learns.";
+    const EXAMPLE: &'static str = r#"
+name  = "example/script"
+until = { ticks = 1 }
+
+[environment.kitchen]
+rules.overcooked_v2 = { layout = "cramped_room" }
+lanes = 2
+seats = ["partner", "partner"]
+
+[agent.partner]
+# KIND
+"#;
     /// The seats that it plays; all have the same shape.
     type Context<'a> = &'a crate::spaces::SeatShape;
     type Built = std::sync::Arc<dyn crate::act::Act>;

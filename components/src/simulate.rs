@@ -1,6 +1,7 @@
 //! The contract of an environment: pure rules over one lane, and a block of lanes behind one `dyn` call per step.
 
 use crate::fault::Fault;
+use crate::picture::{Picture, Portrait};
 use crate::random::{Draw, Key};
 use crate::spaces::{ActionElement, Actions, EnvironmentShape, ObservationElement, ObservationsMut};
 use bevy_ecs::prelude::*;
@@ -59,6 +60,14 @@ pub trait Rules: Send + Sync + 'static {
     }
     /// The state as text for a person: several lines, no colour codes.
     fn render(&self, state: &[u32]) -> String;
+    /// What `seat` sees, as text; `None` where it sees what [`Rules::render`] shows.
+    fn view(&self, _state: &[u32], _seat: usize) -> Option<String> {
+        None
+    }
+    /// The state as a picture, for animations; `None` for rules that draw none.
+    fn picture(&self, _state: &[u32]) -> Option<Picture> {
+        None
+    }
 }
 
 /// What a transition yields besides the next state.
@@ -164,13 +173,13 @@ pub trait Lanes: Send + Sync {
     fn set_starts(&mut self, starts: Option<Arc<[u32]>>) -> Result<(), Fault>;
     /// Starts `episode` afresh in `lane` (its reset is a pure function of key, lane and episode): how a recorded episode is replayed.
     fn begin(&mut self, lane: usize, episode: u32);
-    /// The state of `lane` as text.
-    fn render(&self, lane: usize) -> String;
-    /// The state that `actions`, `[seats, components]`, would lead `lane` to, before auto-reset, as text: the last frame of an episode.
+    /// The state of `lane` for people who look.
+    fn portray(&self, lane: usize) -> Portrait;
+    /// The state that `actions`, `[seats, components]`, would lead `lane` to, before auto-reset: the last frame of an episode.
     ///
     /// # Errors
     /// Wrong length or kind of `actions`.
-    fn render_after(&self, lane: usize, actions: Actions<'_>) -> Result<String, Fault>;
+    fn portray_after(&self, lane: usize, actions: Actions<'_>) -> Result<Portrait, Fault>;
 }
 
 /// An environment as built from its spec: on the entity of `[environment.x]`.

@@ -27,7 +27,7 @@ pub const TABLE: &[(Exit, &str)] = &[
     (Exit::Finished, "finished: everything asked for was done"),
     (
         Exit::Failed,
-        "failed: the run itself went wrong (a loss became NaN, ...), or `diff` found a difference",
+        "failed: the run itself went wrong (a loss became NaN, ...), `diff` found a difference, or `doctor` something broken",
     ),
     (
         Exit::BadInput,

@@ -10,6 +10,7 @@ pub mod file;
 pub mod problem;
 
 mod commands;
+mod picture;
 mod plot;
 mod sources;
 mod terminal;

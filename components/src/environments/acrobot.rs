@@ -21,4 +21,5 @@ impl Default for AcrobotSettings {
 
 impl KindSettings for AcrobotSettings {
     const NAME: &'static str = "acrobot";
+    const EXAMPLE: &'static str = "rules.acrobot = { max_steps = 200 }\nseats = [\"player\"]";
 }

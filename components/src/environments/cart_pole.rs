@@ -21,4 +21,5 @@ impl Default for CartPoleSettings {
 
 impl KindSettings for CartPoleSettings {
     const NAME: &'static str = "cart_pole";
+    const EXAMPLE: &'static str = "rules.cart_pole = { max_steps = 200 }\nseats = [\"player\"]";
 }

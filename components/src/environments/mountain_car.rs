@@ -21,4 +21,5 @@ impl Default for MountainCarSettings {
 
 impl KindSettings for MountainCarSettings {
     const NAME: &'static str = "mountain_car";
+    const EXAMPLE: &'static str = "rules.mountain_car = {}\nseats = [\"player\"]";
 }

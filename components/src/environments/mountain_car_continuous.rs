@@ -37,4 +37,5 @@ impl Default for MountainCarContinuousSettings {
 
 impl KindSettings for MountainCarContinuousSettings {
     const NAME: &'static str = "mountain_car_continuous";
+    const EXAMPLE: &'static str = "rules.mountain_car_continuous = { wall = \"gymnasium\" }\nseats = [\"player\"]";
 }

@@ -39,6 +39,7 @@ impl Default for OvercookedV1Settings {
 
 impl KindSettings for OvercookedV1Settings {
     const NAME: &'static str = "overcooked_v1";
+    const EXAMPLE: &'static str = "rules.overcooked_v1 = { layout = \"coord_ring\" }\nseats = [\"player\", \"player\"]";
 }
 
 /// Whether taking a plate earns a shaped reward.

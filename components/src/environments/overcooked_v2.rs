@@ -58,6 +58,8 @@ impl Default for OvercookedV2Settings {
 
 impl KindSettings for OvercookedV2Settings {
     const NAME: &'static str = "overcooked_v2";
+    const EXAMPLE: &'static str = r#"rules.overcooked_v2 = { layout = "grounded_coord_simple", view = 2 }
+seats = ["player", "player"]"#;
 }
 
 /// Which kitchen.

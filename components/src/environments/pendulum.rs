@@ -21,4 +21,5 @@ impl Default for PendulumSettings {
 
 impl KindSettings for PendulumSettings {
     const NAME: &'static str = "pendulum";
+    const EXAMPLE: &'static str = "rules.pendulum = { max_steps = 100 }\nseats = [\"player\"]";
 }

@@ -41,6 +41,7 @@ struct Table {
 
 impl KindSettings for ConvSettings {
     const NAME: &'static str = "conv";
+    const EXAMPLE: &'static str = r#"layers = [{ conv = [8, 3] }, "flatten", { dense = 32 }]"#;
 }
 
 impl JsonSchema for ConvSettings {

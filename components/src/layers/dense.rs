@@ -47,6 +47,8 @@ impl DenseSettings {
 
 impl KindSettings for DenseSettings {
     const NAME: &'static str = "dense";
+    const EXAMPLE: &'static str =
+        r#"layers = ["flatten", { dense = 32 }, { dense = { units = 16, activation = "tanh", gain = 1.41 } }]"#;
 }
 
 impl JsonSchema for DenseSettings {

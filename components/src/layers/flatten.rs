@@ -11,4 +11,5 @@ pub struct FlattenSettings {}
 
 impl KindSettings for FlattenSettings {
     const NAME: &'static str = "flatten";
+    const EXAMPLE: &'static str = r#"layers = ["flatten", { dense = 32 }]"#;
 }

@@ -16,4 +16,5 @@ pub struct IgnoredDenseSettings {
 
 impl KindSettings for IgnoredDenseSettings {
     const NAME: &'static str = "ignored_dense";
+    const EXAMPLE: &'static str = r#"layers = ["flatten", { ignored_dense = 8 }, { dense = 32 }]"#;
 }

@@ -21,4 +21,5 @@ impl Default for LayerNormSettings {
 
 impl KindSettings for LayerNormSettings {
     const NAME: &'static str = "layer_norm";
+    const EXAMPLE: &'static str = r#"layers = ["flatten", { dense = 32 }, "layer_norm"]"#;
 }

@@ -11,4 +11,6 @@ pub struct ReluSettings {}
 
 impl KindSettings for ReluSettings {
     const NAME: &'static str = "relu";
+    const EXAMPLE: &'static str =
+        r#"layers = ["flatten", { dense = { units = 32, activation = "none" } }, "layer_norm", "relu"]"#;
 }

@@ -11,4 +11,6 @@ pub struct TanhSettings {}
 
 impl KindSettings for TanhSettings {
     const NAME: &'static str = "tanh";
+    const EXAMPLE: &'static str =
+        r#"layers = ["flatten", { dense = { units = 32, activation = "none" } }, "layer_norm", "tanh"]"#;
 }

@@ -47,6 +47,8 @@ pub struct AdamSettings {
 
 impl KindSettings for AdamSettings {
     const NAME: &'static str = "adam";
+    const EXAMPLE: &'static str =
+        "optimizer.adam = { rate = { linear = { from = 1e-3, to = 0.0 } }, max_grad_norm = 0.5 }";
 }
 
 /// A kind that is [`AdamSettings`] with the reset fixed: its settings, given the decays that a pipeline chooses, and what they come to.
@@ -75,6 +77,7 @@ macro_rules! adam_kind {
 
         impl KindSettings for $settings {
             const NAME: &'static str = $name;
+            const EXAMPLE: &'static str = concat!("optimizer.", $name, " = { rate = 1e-3, max_grad_norm = 0.5 }");
         }
 
         impl From<&$settings> for AdamSettings {

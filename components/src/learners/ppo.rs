@@ -63,4 +63,5 @@ impl Default for PpoSettings {
 
 impl KindSettings for PpoSettings {
     const NAME: &'static str = "ppo";
+    const EXAMPLE: &'static str = "learner.ppo = { steps = 32, epochs = 2, minibatches = 4, entropy = 0.01 }";
 }

@@ -1,5 +1,6 @@
 //! `starling check`: everything that can be wrong with a pipeline, without running it.
 
+use super::completions::PipelineName;
 use super::{Context, OverrideArgs};
 use crate::engine::{self, Starling};
 use crate::exit::Exit;
@@ -12,7 +13,7 @@ use serde_json::Value;
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     /// Pipeline files, or names of built-in pipelines
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required = true, value_name = "FILE", value_parser = PipelineName, hide_possible_values = true)]
     files: Vec<String>,
     #[command(flatten)]
     overrides: OverrideArgs,

@@ -1,6 +1,6 @@
 //! `starling docs`: the reference pages, from the same lists that the program runs on.
 
-use super::list;
+use super::list::{self, Entry};
 use crate::engine::Starling;
 use crate::exit::{self, Exit};
 use crate::problem::Problems;
@@ -28,20 +28,24 @@ pub(crate) fn run(starling: &Starling, args: DocsArgs) -> Result<Exit, Problems>
     Ok(Exit::Finished)
 }
 
-/// File name and text of every page.
-pub(crate) fn pages(starling: &Starling) -> Vec<(&'static str, String)> {
+/// File name and text of every page: pipeline files, one page per slot, the recorded tables, the exit codes.
+pub(crate) fn pages(starling: &Starling) -> Vec<(String, String)> {
     let app = starling.app();
     let registry = app.world().resource::<Registry>();
-    vec![
-        ("pipeline_files.md", pipeline_files(registry)),
-        ("tables.md", recorded_tables()),
-        ("exit_codes.md", exit_codes()),
-    ]
+    let entries = list::entries(registry);
+    let mut pages = vec![
+        ("pipeline_files.md".to_owned(), pipeline_files(registry, &entries)),
+        ("tables.md".to_owned(), recorded_tables()),
+        ("exit_codes.md".to_owned(), exit_codes()),
+    ];
+    let slots = registry.slots();
+    pages.extend(slots.map(|(slot, doc)| (format!("{slot}.md"), slot_page(slot, doc, &entries))));
+    pages
 }
 
 const GENERATED: &str = "<!-- Written by `starling docs`; edit the doc comments in the source instead. -->\n";
 
-fn pipeline_files(registry: &Registry) -> String {
+fn pipeline_files(registry: &Registry, entries: &[Entry]) -> String {
     let mut text = format!("{GENERATED}# Pipeline files\n\n");
     text.push_str(
         "A table is an entity, a key in it is a component, and `slot.kind = { ... }` chooses one of a slot's kinds; a kind that needs no \
@@ -50,31 +54,43 @@ fn pipeline_files(registry: &Registry) -> String {
          later value wins, in the order: extended files, file, `--set`. Merging never chooses another kind: `[replace.agent.chef] learner.dqn = {}` (or `--replace agent.chef.learner.dqn={}`) \
          puts `dqn` in the place of whatever learner was there. `replace` holds the same keys as the file itself.\n\n",
     );
-    let entries = list::entries(registry);
-    let slots: Vec<(&str, &str)> = std::iter::once(("table", "What a file is made of."))
-        .chain(registry.slots())
-        .collect();
-    for (slot, doc) in slots {
-        let title = if slot == "table" {
-            "Tables".to_owned()
-        } else {
-            format!("`{slot}`")
-        };
+    text.push_str("## Slots\n\nEvery kind has a pipeline on its slot's page that runs as it is printed.\n\n");
+    text.push_str("| slot | what it decides | kinds |\n|---|---|---|\n");
+    for (slot, doc) in registry.slots() {
+        let kinds = entries.iter().filter(|e| e.slot == slot);
+        let kinds: Vec<String> = kinds.map(|e| format!("`{}`", e.name)).collect();
         // Writing to a string does not fail.
-        let _ = writeln!(text, "## {title}\n\n{doc}\n");
-        for entry in entries.iter().filter(|e| e.slot == slot) {
-            let _ = writeln!(text, "### `{}`\n\n{}\n", entry.name, entry.doc);
-            if entry.keys.is_empty() {
-                continue;
-            }
-            text.push_str("| key | meaning |\n|---|---|\n");
-            for (key, doc) in &entry.keys {
-                let _ = writeln!(text, "| `{key}` | {} |", doc.replace('|', "\\|"));
-            }
-            text.push('\n');
-        }
+        let _ = writeln!(text, "| [`{slot}`]({slot}.md) | {doc} | {} |", kinds.join(", "));
+    }
+    text.push_str("\n## Tables\n\nWhat a file is made of.\n\n");
+    for entry in entries.iter().filter(|e| e.slot == "table") {
+        text.push_str(&section(entry));
     }
     format!("{}\n", text.trim_end())
+}
+
+fn slot_page(slot: &str, doc: &str, entries: &[Entry]) -> String {
+    let mut text = format!("{GENERATED}# `{slot}`\n\n{doc}\n\n");
+    for entry in entries.iter().filter(|e| e.slot == slot) {
+        text.push_str(&section(entry));
+    }
+    format!("{}\n", text.trim_end())
+}
+
+/// What it is, its keys, and a pipeline that uses it.
+fn section(entry: &Entry) -> String {
+    let mut text = format!("### `{}`\n\n{}\n\n", entry.name, entry.doc);
+    if !entry.keys.is_empty() {
+        text.push_str("| key | meaning |\n|---|---|\n");
+        for (key, doc) in &entry.keys {
+            let _ = writeln!(text, "| `{key}` | {} |", doc.replace('|', "\\|"));
+        }
+        text.push('\n');
+    }
+    if let Some(example) = &entry.example {
+        let _ = writeln!(text, "```toml\n{}\n```\n", example.trim_end());
+    }
+    text
 }
 
 fn recorded_tables() -> String {

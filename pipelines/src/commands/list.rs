@@ -78,12 +78,14 @@ pub(crate) struct Entry {
     pub(crate) doc: String,
     /// Keys and what they mean.
     pub(crate) keys: Vec<(String, String)>,
+    /// A pipeline that uses the kind.
+    pub(crate) example: Option<String>,
 }
 
 impl Entry {
     fn json(&self) -> Value {
         let keys: serde_json::Map<_, _> = self.keys.iter().map(|(k, doc)| (k.clone(), json!(doc))).collect();
-        json!({ "slot": self.slot, "name": self.name, "doc": self.doc, "keys": keys })
+        json!({ "slot": self.slot, "name": self.name, "doc": self.doc, "keys": keys, "example": self.example })
     }
 }
 
@@ -96,7 +98,9 @@ pub(crate) fn entries(registry: &Registry) -> Vec<Entry> {
     }
     for (slot, kinds) in &schemas.slots {
         for (name, schema) in kinds {
-            entries.push(entry(slot, name, schema, &schemas));
+            let entry = entry(slot, name, schema, &schemas);
+            let example = registry.example(slot, name);
+            entries.push(Entry { example, ..entry });
         }
     }
     entries
@@ -129,5 +133,6 @@ fn entry(slot: &str, name: &str, schema: &Value, schemas: &Schemas) -> Entry {
         name: name.to_owned(),
         doc: doc(schema),
         keys,
+        example: None,
     }
 }

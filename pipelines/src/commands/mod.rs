@@ -2,8 +2,10 @@
 
 mod bench;
 mod check;
+mod completions;
 mod diff;
 pub(crate) mod docs;
+mod doctor;
 mod list;
 mod matches;
 mod matrix;
@@ -57,7 +59,7 @@ enum Command {
     Resume(resume::ResumeArgs),
     /// What ran and how it went: the curve, returns per replica, evaluations
     Show(show::ShowArgs),
-    /// Play a recorded episode as text, simulated again from its actions
+    /// Step through an episode, recorded or fresh, with what its seats see and think
     Replay(replay::ReplayArgs),
     /// Check every hash and row count of a run
     Verify(verify::VerifyArgs),
@@ -71,6 +73,10 @@ enum Command {
     Schema,
     /// How fast environments step, or what recording costs
     Bench(bench::BenchArgs),
+    /// What this machine and this build have, and whether the runs here are whole
+    Doctor(doctor::DoctorArgs),
+    /// What a shell needs to complete commands
+    Completions(completions::CompletionsArgs),
     /// Write the reference pages
     Docs(docs::DocsArgs),
 }
@@ -135,6 +141,8 @@ pub(crate) fn run<S: Into<std::ffi::OsString> + Clone>(
         Command::List(args) => list::run(starling, context, args),
         Command::Schema => schema::run(starling),
         Command::Bench(args) => bench::run(starling, context, args),
+        Command::Doctor(args) => doctor::run(starling, context, args),
+        Command::Completions(args) => Ok(completions::run(context, &args)),
         Command::Docs(args) => docs::run(starling, args),
     };
     result.unwrap_or_else(|problems| {

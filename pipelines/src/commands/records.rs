@@ -1,6 +1,6 @@
 //! What `show` and `replay` read of a run: curves, evaluations, recorded episodes.
 
-use starling_components::{EntityName, Fault};
+use starling_components::Fault;
 use starling_record::Run;
 use starling_record::read::{Columns, read_table};
 use std::collections::BTreeMap;
@@ -76,14 +76,6 @@ pub(super) struct EpisodeId {
     pub(super) episode: u32,
 }
 
-impl EpisodeId {
-    /// The entity's name in its two parts.
-    pub(super) fn name(&self) -> EntityName {
-        let (table, key) = self.entity.split_once('.').unwrap_or((&self.entity, ""));
-        EntityName::new(table, key)
-    }
-}
-
 /// What is known of an episode without its steps.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Summary {
@@ -93,6 +85,10 @@ pub(super) struct Summary {
     pub(super) total: f64,
     /// Its last step is recorded.
     pub(super) ended: bool,
+    /// Tick of its first step.
+    pub(super) first_tick: u64,
+    /// `agent:replica` by seat, comma-separated; empty where no row says it.
+    pub(super) seating: String,
 }
 
 /// One recorded step.
@@ -100,6 +96,10 @@ pub(super) struct Summary {
 pub(super) struct Step {
     /// `[seats x components]`.
     pub(super) actions: Vec<i32>,
+    /// The row's tick.
+    pub(super) tick: u64,
+    /// See [`Summary::seating`].
+    pub(super) seating: String,
     /// `[seats]`.
     pub(super) rewards: Vec<f32>,
     /// The episode ended here.
@@ -113,6 +113,10 @@ pub(super) fn recorded(run: &Run) -> Result<BTreeMap<EpisodeId, Summary>, Fault>
         let summary = found.entry(id).or_default();
         if summary.steps == number {
             let seats = step.rewards.len().max(1) as f64;
+            if number == 0 {
+                summary.first_tick = step.tick;
+                summary.seating = step.seating;
+            }
             summary.steps += 1;
             summary.total += step.rewards.iter().map(|&r| f64::from(r)).sum::<f64>() / seats;
             summary.ended |= step.ended;
@@ -152,16 +156,18 @@ fn each_step(run: &Run, mut see: impl FnMut(EpisodeId, u32, Step)) -> Result<(),
         for row in 0..batch.num_rows() {
             let entity = entity.value(row).to_owned();
             let evaluated = entity.starts_with("evaluate.");
-            let seating = seating.filter(|_| evaluated).map(|names| names.value(row).to_owned());
+            let seating = seating.map(|names| names.value(row).to_owned()).unwrap_or_default();
             let id = EpisodeId {
                 tick: if evaluated { tick[row] } else { 0 },
                 entity,
                 replica: replica[row],
-                seating: seating.unwrap_or_default(),
+                seating: if evaluated { seating.clone() } else { String::new() },
                 lane: lane[row],
                 episode: episode[row],
             };
             let read = Step {
+                tick: tick[row],
+                seating,
                 actions: columns.i32_list("actions", row)?,
                 rewards: columns.f32_list("rewards", row)?,
                 ended: terminated.value(row) || truncated.value(row),

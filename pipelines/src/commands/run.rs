@@ -1,5 +1,6 @@
 //! `starling run`: a pipeline file, or a built-in one by its name, to a finished run.
 
+use super::completions::PipelineName;
 use super::session::{self, ResourceArgs};
 use super::{Context, OverrideArgs};
 use crate::engine::Starling;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// A pipeline file, or the name of a built-in pipeline, e.g. `quick`
-    #[arg(value_name = "FILE|NAME")]
+    #[arg(value_name = "FILE|NAME", value_parser = PipelineName, hide_possible_values = true)]
     pipeline: String,
     #[command(flatten)]
     overrides: OverrideArgs,

@@ -72,7 +72,8 @@ pub(crate) fn problem(estimate: &[(String, usize)], limit: Option<u64>) -> Optio
     Some(Fault::pipeline(message).advise(advice))
 }
 
-fn human(bytes: u64) -> String {
+/// Bytes in words, e.g. `1.5 GiB`.
+pub fn human(bytes: u64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let mut value = bytes as f64;
     let mut unit = 0;

@@ -3,7 +3,7 @@
 //! [`Starling`] is the program as a library. A crate with its own game or learner is
 //! `Starling::new().add_plugins(MyGame).main()`, and its pipelines, checks, records and help work as everyone's.
 
-mod failures;
+pub(crate) mod failures;
 mod memory;
 mod progress;
 mod signals;
@@ -14,7 +14,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-pub use memory::{limit_of, parse_bytes};
+pub use memory::{human, limit_of, parse_bytes};
 pub use progress::{Progress, Snapshot};
 pub use signals::Signals;
 pub use ticks::{End, Limits, run_ticks};
@@ -131,7 +131,7 @@ impl Starling {
     }
 
     /// The reference pages, as `starling docs` writes them: file name and text.
-    pub fn reference(&self) -> Vec<(&'static str, String)> {
+    pub fn reference(&self) -> Vec<(String, String)> {
         crate::commands::docs::pages(self)
     }
 

@@ -22,6 +22,20 @@ pub struct LearnerContext {
 impl Slot for LearnerSlot {
     const NAME: &'static str = "learner";
     const DOC: &'static str = "How an agent learns from what it experienced.";
+    const EXAMPLE: &'static str = r#"
+name  = "example/learner"
+until = { ticks = 1 }
+
+[environment.pole]
+rules.cart_pole = {}
+lanes = 4
+seats = ["balancer"]
+
+[agent.balancer]
+policy         = { activation = "tanh", heads = { actor = [{ dense = 16 }], critic = [{ dense = 16 }] } }
+optimizer.adam = { rate = 1e-3 }
+# KIND
+"#;
     type Context<'a> = LearnerContext;
     type Built = Box<dyn Learn>;
 }

@@ -127,6 +127,13 @@ impl Run {
         }
     }
 
+    /// Whether some process writes the run in `dir` at this moment, as far as locks can tell. Nothing is changed.
+    pub fn is_being_written(dir: &Path) -> bool {
+        let lock = File::open(dir.join(LOCK));
+        // A shared lock, given back at once: two who look do not see each other.
+        lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// The directory.
     pub fn dir(&self) -> &Path {
         &self.dir

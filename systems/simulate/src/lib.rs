@@ -1,8 +1,8 @@
 //! Environments: rules, vectorised stepping, collection and evaluation on the CPU.
 //!
 //! [`lanes`] turns the rules of one lane into blocks of many; [`collect`] fills rollouts with them, [`evaluate`] scores frozen agents,
-//! [`normalize`] keeps the statistics of agents that normalise,
-//! [`replay`] simulates a recorded episode again, [`measure`] says how fast an environment steps. Rules are plain types over slices and
+//! [`normalize`] keeps the statistics of agents that normalise, [`replay`] simulates a recorded episode again, [`watch`] also asks its policies
+//! what they think, [`measure`] says how fast an environment steps. Rules are plain types over slices and
 //! know nothing of the world around them.
 
 pub mod blocks;
@@ -18,6 +18,7 @@ pub mod normalize;
 pub mod replay;
 pub mod scripts;
 pub mod stages;
+pub mod watch;
 
 mod cast;
 mod episodes;

@@ -9,8 +9,10 @@ use crate::evaluate::{EvaluateSeats, lanes_key};
 use bevy_ecs::prelude::*;
 use starling_components::EntityName;
 use starling_components::fault::Fault;
+use starling_components::parameters::Replicas;
 use starling_components::random::{Key, Purpose};
 use starling_components::schedule::RunSeed;
+use starling_components::seating::Seating;
 use starling_components::simulate::{Lanes, LiveEnvironment, Simulate};
 use std::sync::Arc;
 
@@ -70,4 +72,20 @@ pub fn environment_of(world: &mut World, entity: &EntityName) -> Result<Arc<dyn 
             "this pipeline has no `{entity}` whose episodes could be replayed"
         ))
     })
+}
+
+/// `agent:replica` of each seat of an `environment` or `evaluate` table, with each agent's lowest replica; none where seats are drawn.
+pub fn seated_in(world: &mut World, entity: &EntityName) -> Vec<String> {
+    let mut tables = world.query::<(&EntityName, Option<&Seating>, Option<&EvaluateSeats>)>();
+    let found = tables.iter(world).find(|(name, ..)| *name == entity);
+    let agents = match found {
+        Some((_, _, Some(seats))) => seats.agents.clone(),
+        Some((_, Some(Seating::Fixed(agents)), None)) => agents.clone(),
+        _ => Vec::new(),
+    };
+    let name = |agent: Entity| {
+        let (name, replicas) = (world.get::<EntityName>(agent)?, world.get::<Replicas>(agent)?);
+        Some(format!("{}:{}", name.key, replicas.0.first()?))
+    };
+    agents.into_iter().filter_map(name).collect()
 }

@@ -10,3 +10,4 @@ mod properties;
 mod resets;
 mod settings;
 mod traces;
+mod views;

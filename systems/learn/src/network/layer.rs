@@ -23,6 +23,23 @@ pub struct LayerContext<'a> {
 impl Slot for LayerSlot {
     const NAME: &'static str = "layer";
     const DOC: &'static str = "One step of a network.";
+    const EXAMPLE: &'static str = r#"
+name  = "example/layer"
+until = { ticks = 1 }
+
+[environment.kitchen]
+rules.overcooked_v2 = { layout = "cramped_room" }
+lanes = 4
+seats = ["chef", "chef"]
+
+[agent.chef]
+learner.ppo    = { steps = 16 }
+optimizer.adam = { rate = 1e-3 }
+
+[agent.chef.policy]
+# KIND
+heads  = { actor = [], critic = [] }
+"#;
     type Context<'a> = LayerContext<'a>;
     type Built = Box<dyn Layer>;
 }

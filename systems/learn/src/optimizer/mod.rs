@@ -23,6 +23,20 @@ pub struct OptimizerSlot;
 impl Slot for OptimizerSlot {
     const NAME: &'static str = "optimizer";
     const DOC: &'static str = "How gradients become steps.";
+    const EXAMPLE: &'static str = r#"
+name  = "example/optimizer"
+until = { ticks = 1 }
+
+[environment.pole]
+rules.cart_pole = {}
+lanes = 4
+seats = ["balancer"]
+
+[agent.balancer]
+policy      = { activation = "tanh", heads = { actor = [{ dense = 16 }], critic = [{ dense = 16 }] } }
+learner.ppo = { steps = 16 }
+# KIND
+"#;
     type Context<'a> = &'a AgentContext;
     type Built = Arc<dyn Optimizer>;
 }

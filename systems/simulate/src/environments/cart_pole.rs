@@ -7,6 +7,7 @@ use super::single::{self, Transit, Transition, floats};
 use starling_components::environments::cart_pole::CartPoleSettings;
 use starling_components::fault::Fault;
 use starling_components::maths::sin_cos;
+use starling_components::picture::{Colour, Picture};
 use starling_components::random::Draw;
 use starling_components::registry::{KindSettings, Registry, RulesContext, RulesSlot};
 use starling_components::simulate::{LaneOutcomes, Outcome, Rules};
@@ -136,6 +137,23 @@ impl Rules for CartPole {
     #[inline]
     fn observe(&self, state: &[u32], out: &mut [f32]) {
         out[..4].copy_from_slice(&floats::<4>(state));
+    }
+
+    fn picture(&self, state: &[u32]) -> Option<Picture> {
+        /// Pixels per unit of length; the pole is drawn as long as it is.
+        const SCALE: f32 = 60.0;
+        let [x, _, theta, _] = floats(state);
+        let (sin, cos) = sin_cos(theta);
+        let ground = 110;
+        let cart = [150 + (x * SCALE) as i32, ground - 8];
+        let tip = [(2.0 * LENGTH * SCALE * sin) as i32, (2.0 * LENGTH * SCALE * cos) as i32];
+        let mut picture = Picture::new(300, 130, Colour::White);
+        picture.line([6, ground], [294, ground], 1, Colour::Grey);
+        picture.rectangle([cart[0] - 15, cart[1] - 8], [30, 16], Colour::Charcoal);
+        let hinge = [cart[0], cart[1] - 8];
+        picture.line(hinge, [hinge[0] + tip[0], hinge[1] - tip[1]], 5, Colour::Orange);
+        picture.disc(hinge, 3, Colour::Blue);
+        Some(picture)
     }
 
     fn render(&self, state: &[u32]) -> String {

@@ -8,6 +8,7 @@ mod chunk;
 
 use chunk::{Chunk, Course, Strides, expect_len, of_mut, row, step_chunks, wrong_kind};
 use starling_components::Fault;
+use starling_components::picture::Portrait;
 use starling_components::random::{Counter, Key};
 use starling_components::simulate::{LaneOutcomes, Lanes, Outcome, Rules, Simulate, StepOutputs};
 use starling_components::spaces::{ActionElement, Actions, EnvironmentShape, ObservationElement, ObservationsMut};
@@ -93,6 +94,15 @@ impl<R: Rules> LaneBlock<R> {
                 "start state {entry} of {entries}: {}",
                 fault.message
             ))),
+        }
+    }
+
+    fn portrait(&self, state: &[u32]) -> Portrait {
+        let seats = 0..self.strides().seats;
+        Portrait {
+            text: self.rules.render(state),
+            views: seats.map(|seat| self.rules.view(state, seat)).collect(),
+            picture: self.rules.picture(state),
         }
     }
 
@@ -222,11 +232,11 @@ impl<R: Rules> Lanes for LaneBlock<R> {
         course.begin(state, self.first + lane as u32, episode);
     }
 
-    fn render(&self, lane: usize) -> String {
-        self.rules.render(self.state(lane))
+    fn portray(&self, lane: usize) -> Portrait {
+        self.portrait(self.state(lane))
     }
 
-    fn render_after(&self, lane: usize, actions: Actions<'_>) -> Result<String, Fault> {
+    fn portray_after(&self, lane: usize, actions: Actions<'_>) -> Result<Portrait, Fault> {
         let strides = self.strides();
         let actions = R::Action::of(actions).ok_or_else(|| wrong_kind("actions"))?;
         expect_len("actions", actions.len(), strides.actions)?;
@@ -241,6 +251,6 @@ impl<R: Rules> Lanes for LaneBlock<R> {
         let number = self.first + lane as u32;
         let mut draw = Counter::new(self.key, number, self.episodes[lane], self.steps[lane] + 1);
         self.rules.step(&mut state, actions, &mut draw, &mut outcome);
-        Ok(self.rules.render(&state))
+        Ok(self.portrait(&state))
     }
 }

@@ -17,6 +17,7 @@ pub struct RandomSettings {}
 
 impl KindSettings for RandomSettings {
     const NAME: &'static str = "random";
+    const EXAMPLE: &'static str = r#"script = "random""#;
 }
 
 /// Registers `script.random`.

@@ -22,6 +22,7 @@ use super::overcooked_v2::state::Words;
 use observe::Painter;
 use starling_components::Fault;
 use starling_components::environments::overcooked_v1::Seen;
+use starling_components::picture::Picture;
 use starling_components::random::Draw;
 use starling_components::simulate::{Outcome, Rules};
 use starling_components::spaces::EnvironmentShape;
@@ -129,5 +130,9 @@ impl Rules for OvercookedV1 {
 
     fn render(&self, state: &[u32]) -> String {
         self.engine.render(state)
+    }
+
+    fn picture(&self, state: &[u32]) -> Option<Picture> {
+        self.engine.picture(state)
     }
 }

@@ -14,6 +14,7 @@ mod kitchens;
 mod movement;
 pub mod objects;
 mod observe;
+mod picture;
 mod render;
 mod reset;
 pub mod state;
@@ -30,6 +31,7 @@ use objects::{ACTIONS, BUTTON, INTERACT, POT, WALL};
 use observe::Painter;
 use starling_components::Fault;
 use starling_components::environments::overcooked_v2::ObservationKind;
+use starling_components::picture::Picture;
 use starling_components::random::Draw;
 use starling_components::simulate::{Outcome, Rules};
 use starling_components::spaces::{ActionSpace, ElementKind, EnvironmentShape, ObservationSpace, SeatShape};
@@ -160,6 +162,9 @@ impl OvercookedV2 {
     pub fn options(&self) -> &Options {
         &self.options
     }
+    fn is_featurized(&self, seat: usize) -> bool {
+        self.options.observation.get(seat) == Some(&ObservationKind::Featurized)
+    }
     /// Where the parts of a state are.
     pub fn words(&self) -> &Words {
         &self.words
@@ -231,6 +236,14 @@ impl Rules for OvercookedV2 {
     }
 
     fn render(&self, state: &[u32]) -> String {
-        self.picture(&self.words.read(state))
+        self.text(&self.words.read(state))
+    }
+
+    fn view(&self, state: &[u32], seat: usize) -> Option<String> {
+        self.text_for(&self.words.read(state), seat)
+    }
+
+    fn picture(&self, state: &[u32]) -> Option<Picture> {
+        Some(self.drawing(&self.words.read(state)))
     }
 }
