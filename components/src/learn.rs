@@ -13,6 +13,17 @@ pub struct Experience<'a> {
     pub rollout: &'a ReplicaRollout,
     /// The seats that this agent played, rising.
     pub seats: &'a [usize],
+    /// Where seats change: the agent's chair. Of the rows of `seats` only those are the agent's that have it in
+    /// [`ReplicaRollout::chairs`]; who sits in a seat changes only where an episode ends.
+    pub chair: Option<u16>,
+}
+
+impl Experience<'_> {
+    /// The agent sat in this row's seat, which is one of `seats`. Row `(step, lane, seat)`, before the last observation.
+    pub fn owns(&self, row: usize) -> bool {
+        self.chair
+            .is_none_or(|chair| self.rollout.chairs.get(row) == Some(&chair))
+    }
 }
 
 /// One replica's parameters and optimiser state, split out of the flat buffers.

@@ -34,6 +34,9 @@ pub struct ReplicaRollout {
     pub truncated: Vec<u8>,
     /// The seat acted in this step, 0/1: `[steps, lanes, seats]`; empty where every seat always acts.
     pub active: Vec<u8>,
+    /// Who acted: the chair ([`crate::seating::ChangingSeats`]) in each row, `[steps, lanes, seats]`; empty where seats are fixed. It
+    /// changes only where an episode ends.
+    pub chairs: Vec<u16>,
     /// Legal moves before each step, 0/1: `[steps + 1, lanes, seats, moves]`; empty without masks.
     pub legal: Vec<u8>,
     /// Observations before auto-reset of transitions that ended an episode, `[steps, lanes, seats, width]`; `None` unless a learner asks.
@@ -65,6 +68,7 @@ impl ReplicaRollout {
             terminated: vec![0; steps * lanes],
             truncated: vec![0; steps * lanes],
             active: if shape.turns { vec![0; rows] } else { Vec::new() },
+            chairs: Vec::new(),
             legal: if shape.masks {
                 vec![0; rows_and_last * shape.moves()]
             } else {
@@ -73,6 +77,13 @@ impl ReplicaRollout {
             final_observations: final_observations.then(|| ObservationBuffer::zeros(shape, rows * width)),
             carry: vec![0.0; lanes * seats * carry],
         }
+    }
+
+    /// With room for chairs.
+    #[must_use]
+    pub fn with_chairs(mut self) -> Self {
+        self.chairs = vec![0; self.rewards.len()];
+        self
     }
 
     /// Bytes of [`ReplicaRollout::zeros`] with the same arguments, without allocating.

@@ -17,7 +17,7 @@ struct Place {
 }
 
 /// All samples. Sample `(step, lane, own seat)` of one environment has the index `(step * lanes + lane) * own seats + own seat`; a second
-/// environment's samples follow the first's. Rows of idle seats are left out.
+/// environment's samples follow the first's. Rows of idle seats are left out, and those of others where seats change.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     places: Vec<Place>,
@@ -176,10 +176,16 @@ impl Columns {
         for row in own_rows(one) {
             let cell = row / rollout.seats;
             let reward = context.task_weight * rollout.rewards[row] + context.shaped_weight * rollout.shaped[row];
-            self.rewards.push(reward);
+            let own = one.owns(row);
+            self.rewards.push(if own { reward } else { 0.0 });
             self.values.push(rollout.values[row]);
             self.done.push(rollout.terminated[cell] | rollout.truncated[cell]);
-            self.active.extend(rollout.active.get(row));
+            match (rollout.active.get(row), one.chair) {
+                (Some(&active), _) => self.active.push(if own { active } else { 0 }),
+                // Another's episode is a wait that earns nothing; it ends where that episode ends, so nothing is carried over.
+                (None, Some(_)) => self.active.push(u8::from(own)),
+                (None, None) => {}
+            }
         }
         for lane in 0..rollout.lanes {
             let row = |&seat: &usize| (rollout.steps * rollout.lanes + lane) * rollout.seats + seat;
@@ -205,7 +211,7 @@ impl Columns {
         };
         for (i, row) in own_rows(one).enumerate() {
             let cell = row / rollout.seats;
-            if rollout.truncated[cell] == 0 || rollout.terminated[cell] != 0 {
+            if rollout.truncated[cell] == 0 || rollout.terminated[cell] != 0 || !one.owns(row) {
                 continue;
             }
             let input = ActInput {

@@ -13,10 +13,9 @@ use starling_components::parameters::{OptimizerState, Parameters, Replicas};
 use starling_components::random::{Key, Purpose};
 use starling_components::registry::Registry;
 use starling_components::schedule::{MemoryEstimate, RunSeed};
-use starling_components::seating::Seating;
 use starling_components::simulate::LiveEnvironment;
 use starling_components::spaces::SeatShape;
-use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec, PolicySpec, RecordSpec};
+use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec, PolicySpec, RecordSpec, SeatSpec};
 use std::sync::Arc;
 
 /// Where an agent sits.
@@ -24,9 +23,9 @@ use std::sync::Arc;
 struct Seats {
     /// What its seats look like; they all look alike, which is checked where seats are filled.
     shape: Option<SeatShape>,
-    /// Training rows only.
+    /// Training rows only; the most where they vary.
     rows_per_step: usize,
-    turns: bool,
+    rows_vary: bool,
 }
 
 type EnvironmentItem<'a> = (&'a EntityName, &'a EnvironmentSpec, Option<&'a LiveEnvironment>);
@@ -95,7 +94,7 @@ pub(crate) fn build_agents(
                     first_replica: spec.replicas.first(),
                     replicas: spec.replicas.count(),
                     rows_per_step: seats.rows_per_step,
-                    turns: seats.turns,
+                    rows_vary: seats.rows_vary,
                     diagnostics,
                 };
                 let learner = build_learner(spec, &agent, &registry)?;
@@ -190,9 +189,13 @@ fn seats_of(name: &EntityName, environments: &[EnvironmentItem<'_>], evaluations
         let shape = live.0.shape();
         let own = spec.seats_of(&name.key).into_iter();
         for seat in own.filter(|&seat| seat < shape.seats.len()) {
-            seats.rows_per_step += spec.lanes as usize;
-            seats.turns |= shape.turns;
+            seats.rows_vary |= shape.turns;
             seats.shape.get_or_insert_with(|| shape.seats[seat].clone());
+        }
+        // A rotation moves an agent's seats from lane to lane and gives it no more of them: what the file says counts.
+        for seat in spec.seats.iter().filter(|seat| seat.agents().contains(&name.key)) {
+            seats.rows_per_step += spec.lanes as usize;
+            seats.rows_vary |= matches!(seat, SeatSpec::Draw(_));
         }
     }
     for evaluation in evaluations {
@@ -206,15 +209,6 @@ fn seats_of(name: &EntityName, environments: &[EnvironmentItem<'_>], evaluations
         }
     }
     seats
-}
-
-/// The seats that `agent` takes in every lane.
-pub(crate) fn own_seats(seating: &Seating, agent: Entity) -> Vec<usize> {
-    match seating {
-        Seating::Fixed(agents) => (0..agents.len()).filter(|&seat| agents[seat] == agent).collect(),
-        // Seats that change from lane to lane are not made by any pipeline yet.
-        Seating::PerLane(_) => Vec::new(),
-    }
 }
 
 fn build_one(policy: &PolicySpec, seat: &SeatShape, registry: &Registry) -> Result<Arc<Network>, Vec<Fault>> {

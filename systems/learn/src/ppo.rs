@@ -22,6 +22,9 @@ use std::sync::{Arc, Mutex};
 /// Rows of one shard of a minibatch. Part of what a run's bits depend on.
 pub const SHARD: usize = 512;
 
+/// Metric: rows that an update learnt from, where their number varies with who sits where.
+const SAMPLES: &str = "samples";
+
 /// PPO for one agent.
 pub struct Ppo {
     pub(crate) settings: PpoSettings,
@@ -100,8 +103,9 @@ impl Ppo {
             return Err(Fault::pipeline(problem).within(["entropy"]));
         }
         let samples = settings.steps * agent.rows_per_step;
-        // Where seats take turns the number of decisions differs from rollout to rollout, and a remainder is left out of each epoch.
-        if !agent.turns && !samples.is_multiple_of(settings.minibatches) {
+        // Where seats take turns or are drawn the number of decisions differs from rollout to rollout, and a remainder is left out of each
+        // epoch.
+        if !agent.rows_vary && !samples.is_multiple_of(settings.minibatches) {
             return Err(Fault::pipeline(format!(
                 "{} minibatches do not divide {samples} samples ({} steps x {} rows per step)",
                 settings.minibatches, settings.steps, agent.rows_per_step
@@ -160,6 +164,15 @@ impl Ppo {
         workspace
             .batch
             .fill(s, &self.network, state.parameters, experience, context)?;
+        let samples = workspace.batch.samples();
+        let rows = samples / s.minibatches;
+        if rows == 0 {
+            // It hardly played: too few rows for one optimiser step each minibatch. Nothing changes, and the report says so.
+            return Ok(LearnReport {
+                metrics: vec![(SAMPLES.to_owned(), samples as f64), ("update_skipped".to_owned(), 1.0)],
+                diagnostics: Vec::new(),
+            });
+        }
 
         // The objective changes here: Adam-Rel and Adam-MR reset.
         self.optimizer.begin_update(state);
@@ -173,11 +186,6 @@ impl Ppo {
         };
         let mut reporter = Reporter::new(self.detail(), loss);
         let mut clocks = context.clocks;
-        let samples = workspace.batch.samples();
-        let rows = samples / s.minibatches;
-        if rows == 0 {
-            return Ok(LearnReport::default());
-        }
 
         // (3) Epochs of minibatches in a fresh order.
         for epoch in 0..s.epochs {
@@ -213,7 +221,11 @@ impl Ppo {
                 clocks.now.gradient_steps += 1;
             }
         }
-        Ok(reporter.finish(workspace.batch.explained_variance()))
+        let mut report = reporter.finish(workspace.batch.explained_variance());
+        if experience.iter().any(|one| one.chair.is_some()) {
+            report.metrics.push((SAMPLES.to_owned(), samples as f64));
+        }
+        Ok(report)
     }
 
     fn detail(&self) -> Detail<'_> {

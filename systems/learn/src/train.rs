@@ -1,6 +1,5 @@
 //! Tick / Learn: every agent with a learner learns from the rollouts of the environments that it sits in, all replicas in parallel.
 
-use crate::build::own_seats;
 use crate::network::field_key;
 use bevy_ecs::prelude::*;
 use rayon::prelude::*;
@@ -62,8 +61,8 @@ pub(crate) fn learn(
         let clocks = *clocks;
         let seats: Vec<_> = environments
             .iter()
-            .map(|(_, seating, rollout)| (own_seats(seating, entity), *rollout))
-            .filter(|(seats, rollout)| !seats.is_empty() && !rollout.replicas.is_empty())
+            .map(|(_, seating, rollout)| (seating.seats_of(entity), seating.chair_of(entity), *rollout))
+            .filter(|(seats, _, rollout)| !seats.is_empty() && !rollout.replicas.is_empty())
             .collect();
         let key = Key::of_seed(seed.0).entity(name);
         let results = learn_replicas(
@@ -135,7 +134,7 @@ fn learn_replicas(
     parameters: &mut Parameters,
     optimizer: &mut OptimizerState,
     replicas: &[u32],
-    seats: &[(Vec<usize>, &Rollout)],
+    seats: &[(Vec<usize>, Option<u16>, &Rollout)],
     context: impl Fn(u32) -> LearnContext + Sync,
 ) -> Vec<Result<LearnReport, Fault>> {
     let n = parameters.layout.len().max(1);
@@ -165,9 +164,9 @@ fn learn_replicas(
                 };
                 let experience: Vec<Experience<'_>> = seats
                     .iter()
-                    .filter_map(|(seats, rollout)| {
-                        let rollout = rollout.replicas.get(index)?;
-                        Some(Experience { rollout, seats })
+                    .filter_map(|(seats, chair, rollout)| {
+                        let (rollout, chair) = (rollout.replicas.get(index)?, *chair);
+                        Some(Experience { rollout, seats, chair })
                     })
                     .collect();
                 learner.0.learn(&mut state, &experience, &context(replica))

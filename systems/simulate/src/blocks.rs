@@ -1,6 +1,7 @@
 //! The lanes that run: one block per replica of an environment, with what must survive a restart.
 
 use crate::players::Table;
+use crate::seating::NOBODY;
 use bevy_ecs::prelude::*;
 use starling_components::fault::Fault;
 use starling_components::persist::{Persist, Section, SectionReader, TensorData};
@@ -19,6 +20,8 @@ pub struct LaneBlocks {
     pub(crate) lanes: usize,
     /// Floats of recurrent state per row.
     pub(crate) carry: usize,
+    /// Who sits where differs between lanes or episodes.
+    pub(crate) changing: bool,
     /// `[replicas]`, or empty while closed.
     pub(crate) replicas: Vec<ReplicaLanes>,
 }
@@ -36,6 +39,8 @@ pub(crate) struct ReplicaLanes {
     pub last_returns: Vec<f32>,
     /// `[lanes, seats, carry]`.
     pub carry: Vec<f32>,
+    /// Who plays the current episode, `[lanes, seats]`; empty where seats are fixed.
+    pub chairs: Vec<u16>,
     /// Row sizes and buffers. Derived.
     pub table: Table,
 }
@@ -48,8 +53,15 @@ impl LaneBlocks {
             keys,
             lanes,
             carry,
+            changing: false,
             replicas: Vec::new(),
         }
+    }
+
+    /// The same lanes with seats that change.
+    #[must_use]
+    pub fn with_changing_seats(self) -> Self {
+        Self { changing: true, ..self }
     }
 
     /// The block of each replica; none while closed.
@@ -68,6 +80,7 @@ impl LaneBlocks {
             shaped_returns: vec![0.0; rows],
             last_returns: vec![0.0; self.lanes],
             carry: vec![0.0; rows * self.carry],
+            chairs: vec![NOBODY; if self.changing { rows } else { 0 }],
             table: Table::new(shape, 0, self.lanes, self.carry),
         };
         self.replicas = self.keys.iter().map(open).collect();
@@ -127,6 +140,10 @@ impl Persist for LaneBlocks {
         section.put("time", &[replicas], TensorData::U32(times));
         let carry = [replicas, lanes, seats, self.carry];
         section.put("carry", &carry, TensorData::F32(self.gathered(|r| &r.carry)));
+        if self.changing {
+            let chairs = self.gathered(|r| &r.chairs).into_iter().map(u32::from).collect();
+            section.put("chairs", &by_row, TensorData::U32(chairs));
+        }
     }
 
     fn restore(&mut self, section: &SectionReader<'_>) -> Result<(), Fault> {
@@ -144,6 +161,13 @@ impl Persist for LaneBlocks {
         let shaped_returns = section.f32("shaped_returns", &[replicas, lanes, seats])?;
         let times = section.u32("time", &[replicas])?;
         let carry = section.f32("carry", &[replicas, lanes, seats, self.carry])?;
+        let chairs = if self.changing {
+            let words = section.u32("chairs", &[replicas, lanes, seats])?;
+            let chair = |word: u32| u16::try_from(word).map_err(|_| Fault::records(format!("{word} is no chair")));
+            words.into_iter().map(chair).collect::<Result<Vec<u16>, _>>()?
+        } else {
+            Vec::new()
+        };
         self.open();
         for (r, replica) in self.replicas.iter_mut().enumerate() {
             let part = |width: usize| r * width..(r + 1) * width;
@@ -159,6 +183,9 @@ impl Persist for LaneBlocks {
                 .shaped_returns
                 .copy_from_slice(&shaped_returns[part(lanes * seats)]);
             replica.carry.copy_from_slice(&carry[part(lanes * seats * self.carry)]);
+            if self.changing {
+                replica.chairs.copy_from_slice(&chairs[part(lanes * seats)]);
+            }
         }
         Ok(())
     }

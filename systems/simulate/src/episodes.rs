@@ -9,6 +9,8 @@ pub(crate) struct Finished {
     /// `[rows, seats]`.
     returns: Vec<f32>,
     shaped_returns: Vec<f32>,
+    /// `[rows, seats]`; empty where seats are fixed.
+    chairs: Vec<u16>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +32,8 @@ pub(crate) struct Ended<'a> {
     pub returns: &'a [f32],
     /// `[seats]`.
     pub shaped_returns: &'a [f32],
+    /// Who played, `[seats]`; empty where seats are fixed.
+    pub chairs: &'a [u16],
 }
 
 /// Mean over seats: the return of an episode as metrics and scores count it.
@@ -47,6 +51,7 @@ impl Finished {
         });
         self.returns.extend_from_slice(ended.returns);
         self.shaped_returns.extend_from_slice(ended.shaped_returns);
+        self.chairs.extend_from_slice(ended.chairs);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -55,6 +60,7 @@ impl Finished {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Ended<'_>> {
         let seats = self.returns.len().checked_div(self.rows.len()).unwrap_or(0);
+        let chairs = self.chairs.len().checked_div(self.rows.len()).unwrap_or(0);
         self.rows.iter().enumerate().map(move |(index, row)| Ended {
             lane: row.lane,
             episode: row.episode,
@@ -62,6 +68,7 @@ impl Finished {
             truncated: row.truncated,
             returns: &self.returns[index * seats..(index + 1) * seats],
             shaped_returns: &self.shaped_returns[index * seats..(index + 1) * seats],
+            chairs: &self.chairs[index * chairs..(index + 1) * chairs],
         })
     }
 
@@ -73,8 +80,15 @@ impl Finished {
         (self.len() > 0).then(|| (returns / count, lengths / count))
     }
 
-    /// Appends everything to `table`.
-    pub(crate) fn write(&self, table: &mut Episodes, tick: u64, entity: &str, replica: u32, seating: &str) {
+    /// Appends everything to `table`. `seating` names who sat on the chairs of an episode.
+    pub(crate) fn write(
+        &self,
+        table: &mut Episodes,
+        tick: u64,
+        entity: &str,
+        replica: u32,
+        seating: impl Fn(&[u16]) -> String,
+    ) {
         for ended in self.iter() {
             table.push(&Episode {
                 tick,
@@ -86,7 +100,7 @@ impl Finished {
                 returns: ended.returns,
                 shaped_returns: ended.shaped_returns,
                 truncated: ended.truncated,
-                seating,
+                seating: &seating(ended.chairs),
             });
         }
     }

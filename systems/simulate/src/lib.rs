@@ -23,6 +23,7 @@ mod episodes;
 mod players;
 mod plugin;
 mod record;
+mod seating;
 mod shards;
 mod trajectories;
 

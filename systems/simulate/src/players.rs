@@ -1,6 +1,7 @@
 //! Who acts in an environment: gathers each agent's rows, lets its policy act, and puts the answers back in their places.
 //!
-//! Where one agent fills every seat and every seat acts, its rows are all rows and nothing is copied.
+//! Where one agent fills every seat and every seat acts, its rows are all rows and nothing is copied. Where seats change, a player is one
+//! chair, and its rows are those of the lanes in which somebody sits on it: one batch per agent and replica.
 
 use crate::shards::{act_in_shards, values_in_shards};
 use starling_components::act::{Act, ActInput, ActOutput};
@@ -16,7 +17,7 @@ pub(crate) struct Player<'a> {
     pub parameters: &'a [f32],
     /// Keys this replica's draws in this environment.
     pub key: Key,
-    /// The seats, rising.
+    /// The seats, rising; where seats change, those that it may sit in, which look alike.
     pub seats: &'a [usize],
     /// Name of the agent, for faults.
     pub name: &'a str,
@@ -64,7 +65,16 @@ pub(crate) struct Table {
     own_width: Vec<usize>,
     own_moves: Vec<usize>,
     own_components: Vec<usize>,
+    /// Where seats change.
+    seated: Option<Seated>,
     scratch: Scratch,
+}
+
+/// All rows, ordered by chair and rising within one; those of chair c are `starts[c]..starts[c + 1]`.
+#[derive(Default)]
+struct Seated {
+    rows: Vec<usize>,
+    starts: Vec<usize>,
 }
 
 /// The rows of one player.
@@ -96,6 +106,7 @@ impl Table {
             own_width: shape.seats.iter().map(|s| s.observation.len()).collect(),
             own_moves: shape.seats.iter().map(|s| s.action.moves()).collect(),
             own_components: shape.seats.iter().map(|s| s.action.components()).collect(),
+            seated: None,
             scratch: Scratch {
                 rows: Vec::new(),
                 ids: Vec::new(),
@@ -108,6 +119,36 @@ impl Table {
                 carry_out: Vec::new(),
             },
         }
+    }
+
+    /// Players sit down: from now on the rows of player p are those whose chair is p. `chairs` is `[lanes, seats]`.
+    ///
+    /// # Errors
+    /// A chair that is nobody's.
+    pub(crate) fn sit(&mut self, chairs: &[u16], players: usize) -> Result<(), Fault> {
+        let seated = self.seated.get_or_insert_default();
+        seated.starts.clear();
+        seated.starts.resize(players + 1, 0);
+        for &chair in chairs {
+            let Some(count) = seated.starts.get_mut(usize::from(chair) + 1) else {
+                return Err(Fault::run(format!("chair {chair} is taken, and there are {players}")));
+            };
+            *count += 1;
+        }
+        for chair in 0..players {
+            seated.starts[chair + 1] += seated.starts[chair];
+        }
+        seated.rows.clear();
+        seated.rows.resize(chairs.len(), 0);
+        for (row, &chair) in chairs.iter().enumerate() {
+            // `starts[c]` moves to the end of c's rows, which is where those of c + 1 start.
+            let next = &mut seated.starts[usize::from(chair)];
+            seated.rows[*next] = row;
+            *next += 1;
+        }
+        seated.starts.rotate_right(1);
+        seated.starts[0] = 0;
+        Ok(())
     }
 
     /// All players act. Idle seats get action, log-probability and value 0 and keep their carry.
@@ -131,9 +172,12 @@ impl Table {
         }
         moves.log_probs.fill(0.0);
         moves.values.fill(0.0);
-        for player in players {
-            self.gather(player, moment, Some(moves.carry));
+        for (index, player) in players.iter().enumerate() {
+            self.gather(index, player, moment, Some(moves.carry));
             let scratch = &mut self.scratch;
+            if scratch.rows.is_empty() {
+                continue;
+            }
             let carry_len = player.policy.carry_len();
             let (lanes_seats, components) = (scratch.rows.len(), self.own_components[player.seats[0]]);
             resize_actions(&mut scratch.actions, lanes_seats * components);
@@ -229,9 +273,12 @@ impl Table {
             return values_in_shards(player.policy, player.parameters, input, values)
                 .map_err(|fault| at(player, fault));
         }
-        for player in players {
-            self.gather(player, moment, Some(carry));
+        for (index, player) in players.iter().enumerate() {
+            self.gather(index, player, moment, Some(carry));
             let scratch = &mut self.scratch;
+            if scratch.rows.is_empty() {
+                continue;
+            }
             scratch.values.resize(scratch.rows.len(), 0.0);
             let input = ActInput {
                 observations: whole(&scratch.observations),
@@ -251,15 +298,19 @@ impl Table {
         Ok(())
     }
 
-    /// Copies the acting rows of one player into the scratch buffers. All its seats have the same shape.
-    fn gather(&mut self, player: &Player<'_>, moment: Moment<'_>, carry: Option<&[f32]>) {
+    /// Copies the acting rows of the player with this number into the scratch buffers. All its seats have the same shape.
+    fn gather(&mut self, index: usize, player: &Player<'_>, moment: Moment<'_>, carry: Option<&[f32]>) {
         let scratch = &mut self.scratch;
         scratch.rows.clear();
-        for lane in 0..self.lanes {
-            let rows = player.seats.iter().map(|seat| lane * self.seats + seat);
-            scratch
-                .rows
-                .extend(rows.filter(|&row| moment.active.is_none_or(|active| active[row] != 0)));
+        let acts = |row: &usize| moment.active.is_none_or(|active| active[*row] != 0);
+        if let Some(seated) = &self.seated {
+            let own = &seated.rows[seated.starts[index]..seated.starts[index + 1]];
+            scratch.rows.extend(own.iter().copied().filter(acts));
+        } else {
+            for lane in 0..self.lanes {
+                let rows = player.seats.iter().map(|seat| lane * self.seats + seat);
+                scratch.rows.extend(rows.filter(acts));
+            }
         }
         let seat = player.seats[0];
         scratch.ids.clear();

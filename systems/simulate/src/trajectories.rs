@@ -7,15 +7,16 @@ use starling_components::rollout::ReplicaRollout;
 use starling_components::spaces::{ActionBuffer, ObservationBuffer};
 use starling_components::specs::TrajectoriesSpec;
 use starling_components::tables::trajectories::Trajectories;
+use std::collections::BTreeMap;
 
 /// What a row's key columns say.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Origin<'a> {
     pub tick: u64,
     pub entity: &'a str,
     pub replica: u32,
-    /// `agent:replica` of each seat.
-    pub seating: &'a str,
+    /// `agent:replica` of each seat, from the chairs of an episode; from none where seats are fixed.
+    pub seating: &'a dyn Fn(&[u16]) -> String,
 }
 
 /// The recorded rows of one replica's rollout, by step and then lane. `episodes` and `steps` are those of each lane before the first step.
@@ -33,11 +34,13 @@ pub(crate) fn rows_of(
     let mut rows: Vec<usize> = Vec::with_capacity(expected);
     let (mut lane_column, mut episode_column) = (Vec::with_capacity(expected), Vec::with_capacity(expected));
     let mut step_column = Vec::with_capacity(expected);
+    let mut seatings = Seatings::of(rollout, origin.seating);
     for step in 0..rollout.steps {
         if spec.every <= 1 {
             lane_column.extend(0..lanes as u32);
             episode_column.extend_from_slice(&episodes);
             step_column.extend_from_slice(&steps);
+            (0..lanes).for_each(|lane| seatings.push(lane, step));
         }
         for lane in 0..lanes {
             let row = step * lanes + lane;
@@ -46,10 +49,14 @@ pub(crate) fn rows_of(
                 lane_column.push(lane as u32);
                 episode_column.push(episodes[lane]);
                 step_column.push(steps[lane]);
+                seatings.push(lane, step);
             }
             let ended = rollout.terminated[row] | rollout.truncated[row] != 0;
             episodes[lane] += u32::from(ended);
             steps[lane] = if ended { 0 } else { steps[lane] + 1 };
+            if ended {
+                seatings.rise(lane);
+            }
         }
     }
     let pick = (spec.every > 1).then_some(&*rows);
@@ -99,9 +106,59 @@ pub(crate) fn rows_of(
         shaped: picked(&rollout.shaped, rollout.seats, pick),
         terminated: picked(&rollout.terminated, 1, pick).iter().map(|&t| t != 0).collect(),
         truncated: picked(&rollout.truncated, 1, pick).iter().map(|&t| t != 0).collect(),
-        seatings: vec![origin.seating.to_owned()],
-        seating_of: Vec::new(),
+        seatings: seatings.names,
+        seating_of: seatings.rows,
         observations,
+    }
+}
+
+/// The seating of every recorded row, where seats change.
+struct Seatings<'a> {
+    rollout: &'a ReplicaRollout,
+    name: &'a dyn Fn(&[u16]) -> String,
+    names: Vec<String>,
+    /// Index into `names` of every row so far.
+    rows: Vec<u32>,
+    known: BTreeMap<&'a [u16], u32>,
+    /// Of the episode that a lane plays, once it is asked for: who sits there changes only where it ends.
+    lanes: Vec<Option<u32>>,
+}
+
+impl<'a> Seatings<'a> {
+    fn of(rollout: &'a ReplicaRollout, name: &'a dyn Fn(&[u16]) -> String) -> Self {
+        let fixed = rollout.chairs.is_empty();
+        Self {
+            rollout,
+            name,
+            names: if fixed { vec![name(&[])] } else { Vec::new() },
+            rows: Vec::new(),
+            known: BTreeMap::new(),
+            lanes: vec![None; if fixed { 0 } else { rollout.lanes }],
+        }
+    }
+
+    /// A row of `lane` in `step` is recorded.
+    fn push(&mut self, lane: usize, step: usize) {
+        let Some(of_lane) = self.lanes.get_mut(lane) else {
+            return;
+        };
+        let rollout = self.rollout;
+        let index = *of_lane.get_or_insert_with(|| {
+            let row = (step * rollout.lanes + lane) * rollout.seats;
+            let chairs = &rollout.chairs[row..row + rollout.seats];
+            *self.known.entry(chairs).or_insert_with(|| {
+                self.names.push((self.name)(chairs));
+                self.names.len() as u32 - 1
+            })
+        });
+        self.rows.push(index);
+    }
+
+    /// An episode of `lane` has ended.
+    fn rise(&mut self, lane: usize) {
+        if let Some(of_lane) = self.lanes.get_mut(lane) {
+            *of_lane = None;
+        }
     }
 }
 

@@ -99,8 +99,9 @@ impl Reinforce {
         let Head::Categorical { moves } = agent.network.head else {
             return Err(Fault::pipeline("`reinforce` needs a seat with discrete moves").advise("use `learner.ppo`"));
         };
-        if agent.turns {
-            return Err(Fault::pipeline("`reinforce` needs seats that always act").advise("use `learner.ppo`"));
+        if agent.rows_vary {
+            let fault = Fault::pipeline("`reinforce` needs seats that always act and that nobody else is drawn for");
+            return Err(fault.advise("use `learner.ppo`"));
         }
         Ok(Self {
             settings: settings.clone(),
@@ -220,7 +221,9 @@ fn outcomes<'a>(one: &Experience<'a>, gamma: f32, context: &LearnContext, sample
                 }
                 let reward = context.task_weight * rollout.rewards[row] + context.shaped_weight * rollout.shaped[row];
                 outcome = reward + gamma * outcome;
-                samples.push(Sample { rollout, row, outcome });
+                if one.owns(row) {
+                    samples.push(Sample { rollout, row, outcome });
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use starling_tests::cli::Starling;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-fn starling() -> Starling {
+pub(crate) fn starling() -> Starling {
     Starling(env!("CARGO_BIN_EXE_starling-tests").into())
 }
 
@@ -97,13 +97,13 @@ commit       = { every = 3 }
 "#;
 
 /// A pipeline in a folder of its own.
-struct Bench {
+pub(crate) struct Bench {
     folder: tempfile::TempDir,
-    file: String,
+    pub(crate) file: String,
 }
 
 impl Bench {
-    fn new(pipeline: &str) -> Self {
+    pub(crate) fn new(pipeline: &str) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let file = folder.path().join("exact.toml");
         std::fs::write(&file, pipeline).expect("the pipeline is written");
@@ -112,11 +112,11 @@ impl Bench {
             folder,
         }
     }
-    fn out(&self, name: &str) -> String {
+    pub(crate) fn out(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
     /// Runs to the end and returns the run's folder.
-    fn run(&self, name: &str, options: &[&str]) -> PathBuf {
+    pub(crate) fn run(&self, name: &str, options: &[&str]) -> PathBuf {
         let out = self.out(name);
         let mut args = vec!["run", &self.file, "--out", &out];
         args.extend(options);
@@ -126,7 +126,7 @@ impl Bench {
 }
 
 /// `starling diff` finds nothing, and the comparison was not empty.
-fn check_same(a: &Path, b: &Path) {
+pub(crate) fn check_same(a: &Path, b: &Path) {
     let (a, b) = (a.display().to_string(), b.display().to_string());
     starling().succeed(&["diff", &a, &b]);
     for run in [&a, &b] {
@@ -160,7 +160,7 @@ fn exactness_killed_at_twenty_instants_and_resumed() {
 }
 
 /// Resumes; a run that was killed before it had a folder or a first commit starts again.
-fn resume_or_start(bench: &Bench, out: &str) {
+pub(crate) fn resume_or_start(bench: &Bench, out: &str) {
     let commits = Path::new(out).join("commits");
     let begun = std::fs::read_dir(commits).is_ok_and(|entries| {
         entries

@@ -20,5 +20,6 @@ mod pipeline_file;
 mod record;
 mod reference;
 mod rows;
+mod seating;
 mod seeing;
 mod terminal;

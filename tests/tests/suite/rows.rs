@@ -64,8 +64,11 @@ pub(crate) fn tensors_of_replica(run: &Path, index: usize) -> Vec<(String, Vec<u
         let row = shape.iter().skip(1).product::<usize>();
         bits[index * row..(index + 1) * row].to_vec()
     };
-    let agents = snapshot.tensors.iter().filter(|(name, _)| name.starts_with("agent."));
-    agents
+    let by_replica = snapshot.tensors.iter().filter(|(name, tensor)| {
+        let lanes = name.starts_with("environment.") && tensor.shape.len() > 1;
+        (name.starts_with("agent.") || lanes) && tensor.shape.first().is_some_and(|&replicas| index < replicas)
+    });
+    by_replica
         .map(|(name, tensor)| {
             let bits = match &tensor.data {
                 TensorData::F32(values) => values.iter().map(|v| u64::from(v.to_bits())).collect(),

@@ -35,10 +35,10 @@ pub struct AgentContext {
     pub first_replica: u32,
     /// How many replicas it has.
     pub replicas: u32,
-    /// Rows per step of one replica: lanes x own seats, over all its environments.
+    /// Rows per step of one replica: lanes x own seats, over all its environments; the most where they vary.
     pub rows_per_step: usize,
-    /// Some of its seats can be idle.
-    pub turns: bool,
+    /// How many of these rows are the agent's differs from rollout to rollout: some of its seats can be idle, or are drawn.
+    pub rows_vary: bool,
     /// The pipeline records numbers about every optimiser step.
     pub diagnostics: bool,
 }

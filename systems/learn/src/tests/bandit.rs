@@ -149,6 +149,7 @@ impl Bandit {
         let experience = [Experience {
             rollout: &rollout,
             seats: &[0],
+            chair: None,
         }];
         let report = self.ppo.learn(&mut state, &experience, &context).unwrap();
         (mean, report)

@@ -15,8 +15,8 @@ use starling_components::rollout::ReplicaRollout;
 use starling_components::spaces::{ActionBuffer, ElementKind, EnvironmentShape, ObservationBuffer};
 use std::sync::{Arc, Mutex};
 
-const MOVES: usize = 5;
-const STEPS: usize = 12;
+pub(super) const MOVES: usize = 5;
+pub(super) const STEPS: usize = 12;
 const POLICY: &str = r#"{"layers": [{"dense": 8}], "activation": "tanh"}"#;
 
 /// Keeps the gradient and changes nothing.
@@ -34,12 +34,12 @@ impl Optimizer for Keep {
     }
 }
 
-fn a_network() -> Network {
+pub(super) fn a_network() -> Network {
     network(POLICY, &seat(&[4], ElementKind::F32, moves(MOVES)))
 }
 
 /// Two seats in turns, two lanes. Move 3 is never legal, move 1 in every second row; the last move always is, and is taken.
-fn rollout(network: &Network) -> ReplicaRollout {
+pub(super) fn rollout(network: &Network) -> ReplicaRollout {
     let shape = EnvironmentShape {
         seats: vec![network.seat.clone(); 2],
         state_words: 1,
@@ -72,6 +72,17 @@ fn rollout(network: &Network) -> ReplicaRollout {
 
 /// The gradient of one minibatch with everything, and the report.
 fn gradient(network: Network, rollout: &ReplicaRollout, values: &[f32]) -> (Vec<f32>, LearnReport) {
+    let seats = &[0, 1];
+    let one = Experience {
+        rollout,
+        seats,
+        chair: None,
+    };
+    gradient_of(network, &[one], values)
+}
+
+/// The same of any experience; empty if no step was made.
+pub(super) fn gradient_of(network: Network, experience: &[Experience<'_>], values: &[f32]) -> (Vec<f32>, LearnReport) {
     let keep = Arc::new(Keep::default());
     let settings = PpoSettings {
         epochs: 1,
@@ -97,10 +108,7 @@ fn gradient(network: Network, rollout: &ReplicaRollout, values: &[f32]) -> (Vec<
         task_weight: 1.0,
         shaped_weight: 0.0,
     };
-    let seats = &[0, 1];
-    let report = ppo
-        .learn(&mut state, &[Experience { rollout, seats }], &context)
-        .unwrap();
+    let report = ppo.learn(&mut state, experience, &context).unwrap();
     let gradient = keep.0.lock().unwrap().clone();
     (gradient, report)
 }

@@ -2,6 +2,7 @@
 
 mod acting;
 mod bandit;
+mod chairs;
 mod differences;
 mod equality;
 mod masks;

@@ -63,7 +63,11 @@ fn fill(settings: &PpoSettings, rollout: &ReplicaRollout, seats: &[usize]) -> Re
         settings,
         &network,
         &parameters,
-        &[Experience { rollout, seats }],
+        &[Experience {
+            rollout,
+            seats,
+            chair: None,
+        }],
         &context,
     )?;
     Ok(batch)

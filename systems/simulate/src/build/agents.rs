@@ -41,22 +41,17 @@ pub fn scripts(
             continue;
         }
         let Some(choice) = &spec.script else { continue };
-        let trained_in = environments.iter().filter_map(|(environment, seating)| match seating {
-            Seating::Fixed(agents) => Some((environment, agents)),
-            Seating::PerLane(_) => None,
-        });
-        let scored_in = evaluations
+        let trained_in = environments
             .iter()
-            .filter_map(|seats| Some((live.get(seats.environment).ok()?, &seats.agents)));
+            .map(|(environment, seating)| (environment, seating.seats_of(entity)));
+        let scored_in = evaluations.iter().filter_map(|seats| {
+            let own = (0..seats.agents.len()).filter(|&seat| seats.agents[seat] == entity);
+            Some((live.get(seats.environment).ok()?, own.collect()))
+        });
         let mut shapes: Vec<&SeatShape> = Vec::new();
-        for (environment, agents) in trained_in.chain(scored_in) {
-            let seats = environment.0.shape().seats.iter();
-            shapes.extend(
-                seats
-                    .zip(agents)
-                    .filter(|(_, agent)| **agent == entity)
-                    .map(|(seat, _)| seat),
-            );
+        for (environment, seats) in trained_in.chain(scored_in) {
+            let all = &environment.0.shape().seats;
+            shapes.extend(seats.iter().filter_map(|&seat| all.get(seat)));
         }
         let Some(&shape) = shapes.first() else { continue };
         if shapes.iter().any(|&other| other != shape) {

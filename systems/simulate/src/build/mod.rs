@@ -6,6 +6,7 @@ pub mod normalize;
 pub mod plans;
 pub mod seats;
 
+mod changing;
 mod groups;
 
 use bevy_ecs::prelude::*;

@@ -2,9 +2,9 @@
 
 use super::{path, verdict};
 use crate::blocks::LaneBlocks;
-use crate::cast::seats_by_agent;
 use crate::collect::CollectPlan;
 use crate::evaluate::EvaluateSeats;
+use crate::seating::Chairs;
 use bevy_ecs::prelude::*;
 use starling_components::EntityName;
 use starling_components::act::Policy;
@@ -62,14 +62,21 @@ pub fn collection(
     let mut sorted: Vec<_> = environments.iter().collect();
     sorted.sort_by_key(|(_, name, ..)| *name);
     for (entity, name, spec, environment, seating, member) in sorted {
-        let Seating::Fixed(seats) = seating else { continue };
-        let seated: Vec<_> = seats_by_agent(seats)
-            .into_iter()
-            .filter_map(|(agent, _)| agents.get(agent).ok())
-            .collect();
-        let Some((_, Replicas(replicas), ..)) = seated.first() else {
+        let everyone = seating.agents();
+        let seated: Vec<_> = everyone.iter().filter_map(|&agent| agents.get(agent).ok()).collect();
+        let lead = match seating {
+            Seating::Fixed(_) => seated.first().copied(),
+            Seating::Changing(seats) => agents.get(seats.lead).ok(),
+        };
+        let Some((_, Replicas(replicas), ..)) = lead else {
             continue;
         };
+        if let Seating::Changing(seats) = seating {
+            let replicas_of = |agent| agents.get(agent).map_or(0, |(_, numbers, ..)| numbers.0.len());
+            if let Err(fault) = Chairs::of(seats, replicas_of) {
+                faults.push(fault.within(path(name, [])));
+            }
+        }
         let mut lengths = seated
             .iter()
             .filter_map(|(agent, _, _, learner)| Some((*agent, learner.as_ref()?.0.rollout_steps())));
@@ -95,7 +102,9 @@ pub fn collection(
             .iter()
             .map(|&replica| key.replica(replica).purpose(Purpose::Environment))
             .collect();
-        let rollout = ReplicaRollout::bytes(shape, steps, lanes, carry, final_observations);
+        let changing = matches!(seating, Seating::Changing(_));
+        let chairs = if changing { 2 * lanes * shape.seats.len() } else { 0 };
+        let rollout = ReplicaRollout::bytes(shape, steps, lanes, carry, final_observations) + chairs * steps;
         let states = lanes * (4 * shape.state_words + 12 + shape.seats.len() * (12 + 4 * carry));
         memory
             .0
@@ -112,7 +121,10 @@ pub fn collection(
                 tick.gradient_steps = tick.gradient_steps.max(learner.0.gradient_steps() as u64);
             }
         }
-        let blocks = LaneBlocks::new(Arc::clone(&environment.0), keys, lanes, carry);
+        let mut blocks = LaneBlocks::new(Arc::clone(&environment.0), keys, lanes, carry);
+        if changing {
+            blocks = blocks.with_changing_seats();
+        }
         let plan = CollectPlan {
             steps,
             final_observations,

@@ -1,5 +1,6 @@
 //! Build / Seats: names become entities, agents get their replicas, and what is connected gets a clock.
 
+use super::changing::{Specs, adapts, changing_seats};
 use super::groups::Connections;
 use super::{ByKey, by_key, path, verdict};
 use crate::evaluate::EvaluateSeats;
@@ -42,14 +43,31 @@ pub fn seats(
 ) -> Result<(), Vec<Fault>> {
     let mut faults = Vec::new();
     let agent_keys = by_key(agents.iter().map(|(entity, name, _)| (entity, name)));
-    let mut tables: Vec<(Entity, &EntityName, Vec<Entity>)> = Vec::new();
+    let specs: Specs<'_> = agents
+        .iter()
+        .map(|(entity, name, spec)| (entity, (name, spec)))
+        .collect();
+    let mut tables: Vec<PlayersOf<'_>> = Vec::new();
     let mut connections = Connections::default();
 
     let mut sorted: Vec<_> = environments.iter().collect();
     sorted.sort_by_key(|(_, name, ..)| *name);
     for &(entity, name, spec, live) in &sorted {
         let Some(names) = spec.fixed_seats() else {
-            faults.push(Fault::pipeline("seats that change are not collected").within(path(name, ["seats"])));
+            let shape = live.map(|live| live.0.shape());
+            let Some(seats) = changing_seats(name, spec, shape, &agent_keys, &specs, &mut faults) else {
+                continue;
+            };
+            let mut by_index = vec![seats.lead];
+            by_index.extend(seats.own.iter().filter(|&&agent| agent != seats.lead));
+            let seating = Seating::Changing(seats);
+            tables.push(PlayersOf {
+                entity,
+                name,
+                everyone: seating.agents(),
+                by_index,
+            });
+            commands.entity(entity).insert(seating);
             continue;
         };
         let seated = resolve(name, "seats", &names, &agent_keys, &mut faults);
@@ -58,7 +76,7 @@ pub fn seats(
             check_shapes(name, "seats", live.0.shape(), &names, &mut faults);
         }
         commands.entity(entity).insert(Seating::Fixed(seated.clone()));
-        tables.push((entity, name, seated));
+        tables.push(PlayersOf::fixed(entity, name, seated));
     }
     let environment_keys = by_key(sorted.iter().map(|(entity, name, ..)| (*entity, *name)));
     let mut sorted_evaluations: Vec<_> = evaluations.iter().collect();
@@ -73,6 +91,15 @@ pub fn seats(
         let Ok((_, _, environment_spec, live)) = environments.get(environment) else {
             continue;
         };
+        if spec.agents.is_empty() && environment_spec.fixed_seats().is_none() {
+            let message = format!(
+                "who plays in `{}` changes, so an evaluation cannot take it over",
+                spec.environment
+            );
+            let fault = Fault::pipeline(message).advise("name the agent of each seat in `agents`");
+            faults.push(fault.within(path(name, ["agents"])));
+            continue;
+        }
         let names = evaluated_agents(spec, environment_spec);
         if names.len() != environment_spec.seats.len() {
             let seats = environment_spec.seats.len();
@@ -103,11 +130,11 @@ pub fn seats(
             environment,
             agents: seated.clone(),
         });
-        tables.push((entity, name, seated));
+        tables.push(PlayersOf::fixed(entity, name, seated));
     }
-    for (entity, _, seated) in &tables {
-        for agent in seated {
-            connections.connect(*entity, *agent);
+    for table in &tables {
+        for agent in &table.everyone {
+            connections.connect(table.entity, *agent);
         }
     }
 
@@ -116,7 +143,7 @@ pub fn seats(
     sorted_agents.sort_by_key(|(_, name, _)| *name);
     for &(entity, name, spec) in &sorted_agents {
         // Unless a misspelt seat may have been meant for it. Networks are told when they are built: they need a seat's shape.
-        if whole && spec.script.is_some() && !tables.iter().any(|(_, _, seated)| seated.contains(&entity)) {
+        if whole && spec.script.is_some() && !tables.iter().any(|table| table.everyone.contains(&entity)) {
             let fault = Fault::pipeline(format!("agent `{}` plays nowhere", name.key));
             faults.push(
                 fault
@@ -130,13 +157,9 @@ pub fn seats(
         faults.push(fault.advise("add a table like [environment.kitchen]"));
     }
 
-    let specs: BTreeMap<Entity, (&EntityName, &AgentSpec)> = agents
-        .iter()
-        .map(|(entity, name, spec)| (entity, (name, spec)))
-        .collect();
     let mut numbers: BTreeMap<Entity, ReplicasSpec> = BTreeMap::new();
-    for (_, name, seated) in &tables {
-        check_replicas(name, seated, &specs, &mut numbers, &mut faults);
+    for table in &tables {
+        check_replicas(table.name, &table.by_index, &specs, &mut numbers, &mut faults);
     }
     for (&agent, (name, spec)) in &specs {
         let replicas = *numbers.get(&agent).unwrap_or(&spec.replicas);
@@ -153,6 +176,26 @@ pub fn seats(
     }
     spawn_groups(&connections, &environments, &mut commands);
     verdict(faults)
+}
+
+/// Who plays in one environment or evaluation.
+struct PlayersOf<'a> {
+    entity: Entity,
+    name: &'a EntityName,
+    everyone: Vec<Entity>,
+    /// Those of whom replica r plays with replica r.
+    by_index: Vec<Entity>,
+}
+
+impl<'a> PlayersOf<'a> {
+    fn fixed(entity: Entity, name: &'a EntityName, seated: Vec<Entity>) -> Self {
+        Self {
+            entity,
+            name,
+            everyone: seated.clone(),
+            by_index: seated,
+        }
+    }
 }
 
 /// The agents of an evaluation by seat: as written, the one agent in every seat, or the environment's own.
@@ -198,16 +241,14 @@ fn check_shapes(name: &EntityName, field: &str, shape: &EnvironmentShape, agents
     }
 }
 
-/// Replicas meet by index, so all agents at one table have the same. A script has no state: if its own replicas are not given, it has
-/// those of the others.
+/// Where replicas meet by index, all agents at one table have the same; scripts without replicas of their own adapt.
 fn check_replicas(
     name: &EntityName,
     seated: &[Entity],
-    specs: &BTreeMap<Entity, (&EntityName, &AgentSpec)>,
+    specs: &Specs<'_>,
     numbers: &mut BTreeMap<Entity, ReplicasSpec>,
     faults: &mut Vec<Fault>,
 ) {
-    let adapts = |spec: &AgentSpec| spec.script.is_some() && spec.replicas == ReplicasSpec::default();
     let fixed = |entity: &&Entity| !adapts(specs[*entity].1);
     let lead = seated.iter().find(fixed).or(seated.first());
     let Some(lead) = lead else { return };
@@ -224,7 +265,12 @@ fn check_replicas(
                     want.count(),
                     spec.replicas.count()
                 );
-                let fault = Fault::pipeline(message).advise("replica r meets replica r: give both the same `replicas`");
+                let advice = if name.table == "environment" && spec.learner.is_none() {
+                    "replica r meets replica r: give both the same `replicas`, or let any of them meet with `pair = \"product\"`"
+                } else {
+                    "replica r meets replica r: give both the same `replicas`"
+                };
+                let fault = Fault::pipeline(message).advise(advice);
                 faults.push(fault.within(path(agent_name, ["replicas"])));
             }
             continue;

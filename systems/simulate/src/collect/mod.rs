@@ -41,7 +41,6 @@ struct Collected {
     /// Mean over lanes of each lane's last finished return.
     carried: f64,
     trajectories: Option<Block>,
-    seating: String,
 }
 
 /// Environments to collect from.
@@ -83,28 +82,32 @@ pub fn collect(
         if !clocks.running() {
             continue;
         }
-        let Seating::Fixed(seats) = seating else {
-            faults.push(Fault::run("seats that change are not collected").within(path(name)));
-            continue;
-        };
-        let cast = match Cast::of(seats, &agents, *seed) {
+        let cast = match Cast::of_seating(seating, &agents, *seed) {
             Ok(cast) => cast,
             Err(fault) => {
                 faults.push(fault.within(path(name)));
                 continue;
             }
         };
-        let tick = clocks.tick() + 1;
+        let (begun, tick) = (*clocks, clocks.tick() + 1);
         let entity = name.to_string();
         let shape = environment.0.shape();
         blocks.ensure_started();
         if rollout.replicas.is_empty() {
             let (lanes, carry) = (blocks.lanes, blocks.carry);
-            let new = |_: &u32| ReplicaRollout::zeros(shape, collect.steps, lanes, carry, collect.final_observations);
+            let changing = blocks.changing;
+            let new = |_: &u32| {
+                let zeros = ReplicaRollout::zeros(shape, collect.steps, lanes, carry, collect.final_observations);
+                if changing { zeros.with_chairs() } else { zeros }
+            };
             rollout.replicas = cast.replicas.iter().map(new).collect();
         }
         // An agent that normalises fills every seat.
-        let mut normalization = seats.first().and_then(|&agent| normalizations.get_mut(agent).ok());
+        let alone = match seating {
+            Seating::Fixed(seats) => seats.first(),
+            Seating::Changing(_) => None,
+        };
+        let mut normalization = alone.and_then(|&agent| normalizations.get_mut(agent).ok());
         let statistics = normalize::live(normalization.as_deref_mut(), cast.replicas.len());
         let work = blocks
             .replicas
@@ -115,12 +118,14 @@ pub fn collect(
         let results: Vec<Result<Collected, Fault>> = work
             .map(|(index, ((lanes, rollout), statistics))| {
                 let players = cast.players(index, |key| key.entity(name));
+                let usher = cast.usher(index, name, *seed, &begun);
+                let usher = usher.map_err(|fault| fault.within(path(name)))?;
                 let before = plan.trajectories.is_some().then(|| {
                     let block = &lanes.block;
                     (block.episodes().to_vec(), block.episode_steps().to_vec())
                 });
-                let seating = cast.seating(index);
-                let finished = collect_replica(shape, &players, lanes, rollout, statistics)?;
+                let finished = collect_replica(shape, &players, usher.as_ref(), lanes, rollout, statistics)?;
+                let seating = |chairs: &[u16]| cast.seating(index, chairs);
                 let origin = Origin {
                     tick,
                     entity: &entity,
@@ -136,7 +141,6 @@ pub fn collect(
                     finished,
                     carried: last / lanes.last_returns.len() as f64,
                     trajectories,
-                    seating,
                 })
             })
             .collect();
@@ -145,7 +149,7 @@ pub fn collect(
         let env_steps = clocks.now.env_steps;
         let (mut episodes, mut metrics) = (Episodes::new(shape.seats.len()), Metrics::default());
         let mut trajectories = Vec::new();
-        for (result, &number) in results.into_iter().zip(cast.replicas) {
+        for (index, (result, &number)) in results.into_iter().zip(cast.replicas).enumerate() {
             let collected = match result {
                 Ok(collected) => collected,
                 Err(mut fault) => {
@@ -155,7 +159,8 @@ pub fn collect(
                 }
             };
             let finished = &collected.finished;
-            finished.write(&mut episodes, tick, &entity, number, &collected.seating);
+            let seating = |chairs: &[u16]| cast.seating(index, chairs);
+            finished.write(&mut episodes, tick, &entity, number, seating);
             trajectories.extend(collected.trajectories.filter(|block| block.rows() > 0));
             if metrics_due {
                 let mut push = |name, value| metrics.push(tick, env_steps, &entity, number, name, value);

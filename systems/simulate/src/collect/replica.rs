@@ -4,18 +4,21 @@ use crate::blocks::ReplicaLanes;
 use crate::episodes::{Ended, Finished, seat_mean};
 use crate::normalize::Live;
 use crate::players::{Moment, Moves, Player};
+use crate::seating::{NOBODY, Usher};
 use starling_components::fault::Fault;
 use starling_components::rollout::ReplicaRollout;
 use starling_components::simulate::StepOutputs;
 use starling_components::spaces::{ActionBuffer, EnvironmentShape};
 
-/// Plays `rollout.steps` steps in every lane and fills `rollout`. Returns the episodes that ended.
+/// Plays `rollout.steps` steps in every lane and fills `rollout`. Returns the episodes that ended. Where seats change, `players` are the
+/// chairs and `usher` seats every episode that starts.
 ///
 /// # Errors
 /// A policy that refuses its rows; buffers that do not fit; a replica that has used up its 2^32 steps.
 pub(crate) fn collect_replica(
     shape: &EnvironmentShape,
     players: &[Player<'_>],
+    usher: Option<&Usher>,
     replica: &mut ReplicaLanes,
     rollout: &mut ReplicaRollout,
     mut statistics: Option<Live<'_>>,
@@ -50,8 +53,19 @@ pub(crate) fn collect_replica(
         episodes: replica.block.episodes().to_vec(),
         steps: replica.block.episode_steps().to_vec(),
     };
+    if let Some(usher) = usher {
+        for (lane, chairs) in replica.chairs.chunks_exact_mut(seats).enumerate() {
+            if chairs.contains(&NOBODY) {
+                usher.seat(lane as u32, count.episodes[lane], chairs);
+            }
+        }
+        replica.table.sit(&replica.chairs, players.len())?;
+    }
     for step in 0..steps {
         let by_row = step * rows..(step + 1) * rows;
+        if usher.is_some() {
+            rollout.chairs[by_row.clone()].copy_from_slice(&replica.chairs);
+        }
         let by_lane = step * lanes..(step + 1) * lanes;
         let by_action = step * actions..(step + 1) * actions;
         if shape.turns {
@@ -96,7 +110,10 @@ pub(crate) fn collect_replica(
             terminated: &rollout.terminated[by_lane.clone()],
             truncated: &rollout.truncated[by_lane],
         };
-        count.step(replica, outcome, seats, carry_len);
+        let ended = count.step(replica, outcome, usher, seats, carry_len);
+        if usher.is_some() && ended {
+            replica.table.sit(&replica.chairs, players.len())?;
+        }
         if let Some(statistics) = &mut statistics {
             statistics.step(rollout, step);
         }
@@ -137,7 +154,16 @@ struct StepOutcome<'a> {
 }
 
 impl Counts {
-    fn step(&mut self, replica: &mut ReplicaLanes, outcome: StepOutcome<'_>, seats: usize, carry: usize) {
+    /// Counts one step of all lanes; whether an episode ended.
+    fn step(
+        &mut self,
+        replica: &mut ReplicaLanes,
+        outcome: StepOutcome<'_>,
+        usher: Option<&Usher>,
+        seats: usize,
+        carry: usize,
+    ) -> bool {
+        let before = self.finished.len();
         for (total, reward) in replica.returns.iter_mut().zip(outcome.rewards) {
             *total += reward;
         }
@@ -160,6 +186,11 @@ impl Counts {
                 truncated: outcome.terminated[lane] == 0,
                 returns,
                 shaped_returns,
+                chairs: if usher.is_some() {
+                    &replica.chairs[rows.clone()]
+                } else {
+                    &[]
+                },
             });
             replica.last_returns[lane] = seat_mean(returns) as f32;
             returns.fill(0.0);
@@ -167,6 +198,10 @@ impl Counts {
             replica.carry[rows.start * carry..rows.end * carry].fill(0.0);
             self.episodes[lane] += 1;
             self.steps[lane] = 0;
+            if let Some(usher) = usher {
+                usher.seat(lane as u32, self.episodes[lane], &mut replica.chairs[rows]);
+            }
         }
+        self.finished.len() > before
     }
 }

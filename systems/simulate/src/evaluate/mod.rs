@@ -118,8 +118,8 @@ pub fn evaluate(
                 }
             };
             let finished = &played.finished;
-            let seating = cast.seating(index);
-            finished.write(&mut episodes, tick, &entity, replica, &seating);
+            let seating = cast.seating(index, &[]);
+            finished.write(&mut episodes, tick, &entity, replica, |_| seating.clone());
             let returns: Vec<f64> = finished.iter().map(|ended| seat_mean(ended.returns)).collect();
             let score = Score::of(&returns);
             let length = finished.means().map_or(0.0, |(_, length)| length);

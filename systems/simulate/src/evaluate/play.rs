@@ -159,6 +159,7 @@ fn play_part(game: &Match<'_>, first: usize, lanes: usize) -> Result<Played, Fau
                     truncated: !ended,
                     returns: &returns[own.clone()],
                     shaped_returns: &shaped_returns[own],
+                    chairs: &[],
                 });
             }
         }

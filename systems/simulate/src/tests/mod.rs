@@ -2,6 +2,7 @@
 
 mod blocks;
 mod game;
+mod seating;
 mod single;
 mod starts;
 mod ticks;
@@ -96,6 +97,11 @@ impl Run {
     pub(super) fn tick(&mut self) -> Vec<Block> {
         self.pass(Tick).expect("a tick without faults");
         std::mem::take(&mut self.world().resource_mut::<Outbox>().0)
+    }
+
+    /// One tick, or what it refuses.
+    pub(super) fn try_tick(&mut self) -> Result<(), Vec<Fault>> {
+        self.pass(Tick)
     }
 
     /// Several ticks.

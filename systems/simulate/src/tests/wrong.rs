@@ -98,6 +98,70 @@ fn replicas_meet_and_everyone_plays() {
 }
 
 #[test]
+fn seats_that_change_name_whom_they_draw_and_how_often() {
+    let tables = |seats: Value, pair: &str, others: Value| {
+        json!({
+            "environment": { "game": {
+                "rules": "test_game", "lanes": 3, "seats": ["ego", seats], "pair": pair,
+            } },
+            "agent": {
+                "ego": { "script": "random", "replicas": 2, "learner": "any" },
+                "pool": { "script": "random", "replicas": 3 },
+            },
+            "evaluate": others,
+        })
+    };
+    let with = |seat: Value, expected: &[(&str, &str)]| check(&tables(seat, "product", json!({})), expected);
+    let seat = "environment.game.seats.1";
+    let at = |rest: &str| format!("{seat}.{rest}");
+    with(
+        json!({ "draw": ["pool", "pol", "pool"], "weights": [1.0] }),
+        &[
+            (&at("draw.1"), "no agent is called `pol`"),
+            (&at("draw.2"), "`pool` is named twice"),
+            (&at("weights"), "1 weights for 3 agents"),
+        ],
+    );
+    with(
+        json!({ "draw": ["ego", "pool"], "weights": [0.0, -1.0] }),
+        &[(&at("weights.1"), "a weight of -1")],
+    );
+    with(
+        json!({ "draw": ["ego", "pool"], "weights": [[1.0], 0.0] }),
+        &[(&at("weights.0"), "needs 2 values")],
+    );
+    with(
+        json!({ "draw": ["ego", "pool"], "weights": [0.0, 0.0] }),
+        &[(&at("weights"), "all weights are 0")],
+    );
+    with(json!({ "draw": [] }), &[(&at("draw"), "nobody to draw")]);
+    let nowhere = ("agent.pool", "plays nowhere");
+    with(json!("ego"), &[("environment.game.pair", "nobody to pair"), nowhere]);
+    let drawn = json!({ "draw": ["ego", "pool"] });
+    check(
+        &tables(drawn.clone(), "index", json!({})),
+        &[("agent.pool.replicas", "with 2 and 3 replicas")],
+    );
+    let mut pupils = tables(drawn.clone(), "product", json!({}));
+    pupils["agent"]["pool"]["learner"] = json!("any");
+    check(
+        &pupils,
+        &[
+            ("environment.game.pair", "nobody to pair"),
+            ("agent.pool.replicas", "with 2 and 3 replicas"),
+        ],
+    );
+    check(
+        &tables(
+            drawn,
+            "product",
+            json!({ "score": { "environment": "game", "episodes": 1 } }),
+        ),
+        &[("evaluate.score.agents", "who plays in `game` changes")],
+    );
+}
+
+#[test]
 fn a_stage_ends_and_starts() {
     let tables = |until: Value| {
         json!({

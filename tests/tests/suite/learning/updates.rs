@@ -208,6 +208,7 @@ fn run(file: &Value, variant: &str) -> usize {
         let experience = [Experience {
             rollout: &rollout,
             seats: &[0],
+            chair: None,
         }];
         let order = |epoch: usize, order: &mut Vec<u32>| {
             *order = flat(&list(&batch["perm"])[epoch])
