@@ -208,7 +208,7 @@ mod tests {
             let (got, want) = (wrap_angle(x), plain(x));
             // At the seam either end may come out.
             assert!(
-                got == want || (got + want).abs() <= 1e-6 && got.abs() > 3.14,
+                got == want || (got + want).abs() <= 1e-6 && got.abs() > PI - 1e-5,
                 "wrap_angle({x}) = {got}, want {want}"
             );
         }

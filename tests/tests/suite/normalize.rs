@@ -225,7 +225,10 @@ fn check_refused(change: &[(&str, &str)], key: &str, message: &str) {
     let starling = Starling::new();
     let problems = match starling.load(&origin(&text), &Overrides::default()) {
         Err(problems) => problems,
-        Ok(pipeline) => starling.world(&pipeline).err().expect("a refused pipeline"),
+        Ok(pipeline) => match starling.world(&pipeline) {
+            Err(problems) => problems,
+            Ok(_) => panic!("a pipeline that should be refused was built: {message}"),
+        },
     };
     let told = problems.to_string();
     assert!(told.contains(message) && told.contains(key), "{told}");
