@@ -15,6 +15,10 @@ const ENDS: [&[usize]; LANES] = [&[3, 8], &[0, 6, STEPS - 1]];
 /// Who sat in each seat, episode by episode.
 const CHAIRS: [[&[u16]; SEATS]; LANES] = [[&[0, 2, 0], &[1, 0, 0]], [&[2, 0, 1], &[0, 1, 1]]];
 
+fn chair(lane: usize, seat: usize, episode: usize) -> u16 {
+    CHAIRS[lane][seat][episode]
+}
+
 fn row(step: usize, lane: usize, seat: usize) -> usize {
     (step * LANES + lane) * SEATS + seat
 }
@@ -31,7 +35,7 @@ fn drawn(turns: bool) -> ReplicaRollout {
         let mut episode = 0;
         for step in 0..STEPS {
             for seat in 0..SEATS {
-                rollout.chairs[row(step, lane, seat)] = CHAIRS[lane][seat][episode];
+                rollout.chairs[row(step, lane, seat)] = chair(lane, seat, episode);
             }
             if ENDS[lane].contains(&step) {
                 let flags = [&mut rollout.terminated, &mut rollout.truncated];
@@ -80,13 +84,13 @@ fn cut(all: &ReplicaRollout, lane: usize, seat: usize, steps: std::ops::Range<us
 /// Every stretch in which the learner sat somewhere, one rollout each.
 fn own_parts(all: &ReplicaRollout) -> Vec<ReplicaRollout> {
     let mut parts = Vec::new();
-    for lane in 0..LANES {
+    for (lane, ends) in ENDS.iter().enumerate() {
         let mut starts = vec![0];
-        starts.extend(ENDS[lane].iter().map(|end| end + 1));
+        starts.extend(ends.iter().map(|end| end + 1));
         for seat in 0..SEATS {
             for (episode, &start) in starts.iter().enumerate() {
                 let end = starts.get(episode + 1).copied().unwrap_or(STEPS);
-                if start < end && CHAIRS[lane][seat][episode] == 0 {
+                if start < end && chair(lane, seat, episode) == 0 {
                     parts.push(cut(all, lane, seat, start..end));
                 }
             }
