@@ -10,6 +10,7 @@ use super::single::{self, Transit, Transition, floats};
 use starling_components::environments::acrobot::AcrobotSettings;
 use starling_components::fault::Fault;
 use starling_components::maths::{cos, sin_cos};
+use starling_components::picture::{Colour, Picture};
 use starling_components::random::Draw;
 use starling_components::registry::{KindSettings, Registry, RulesContext, RulesSlot};
 use starling_components::simulate::{LaneOutcomes, Outcome, Rules};
@@ -112,6 +113,13 @@ fn at_goal([theta_1, theta_2, ..]: Motion) -> bool {
     -cos(theta_1) - cos(theta_2 + theta_1) > 1.0
 }
 
+/// Where the joint and the free end are, from the bar, in links to the right and up.
+fn joints(state: &[u32]) -> ((f32, f32), (f32, f32)) {
+    let [theta_1, theta_2] = floats(state);
+    let ((sin_1, cos_1), (sin_12, cos_12)) = (sin_cos(theta_1), sin_cos(theta_1 + theta_2));
+    ((sin_1, -cos_1), (sin_1 + sin_12, -cos_1 - cos_12))
+}
+
 impl Transition<WORDS> for Acrobot {
     type Action = i32;
 
@@ -175,11 +183,29 @@ impl Rules for Acrobot {
         out[..6].copy_from_slice(&[cos_1, sin_1, cos_2, sin_2, omega_1, omega_2]);
     }
 
+    fn picture(&self, state: &[u32]) -> Option<Picture> {
+        /// Pixels per link.
+        const SCALE: f32 = 60.0;
+        let place = |(x, y): (f32, f32)| [150 + (x * SCALE) as i32, 140 - (y * SCALE) as i32];
+        let (bar, (elbow, end)) = (place((0.0, 0.0)), joints(state));
+        let (elbow, end) = (place(elbow), place(end));
+        let mut picture = Picture::new(300, 280, Colour::White);
+        picture.line(
+            [6, bar[1] - SCALE as i32],
+            [294, bar[1] - SCALE as i32],
+            1,
+            Colour::Grey,
+        );
+        picture.line(bar, elbow, 9, Colour::Teal);
+        picture.line(elbow, end, 9, Colour::Cyan);
+        picture.disc(bar, 4, Colour::Charcoal);
+        picture.disc(elbow, 4, Colour::Orange);
+        Some(picture)
+    }
+
     fn render(&self, state: &[u32]) -> String {
         let [theta_1, theta_2, omega_1, omega_2] = floats(state);
-        let ((sin_1, cos_1), (sin_12, cos_12)) = (sin_cos(theta_1), sin_cos(theta_1 + theta_2));
-        let elbow = (sin_1, -cos_1);
-        let end = (elbow.0 + sin_12, elbow.1 - cos_12);
+        let (elbow, end) = joints(state);
         let mut canvas = Canvas::new(45, 23, (-2.2, 2.2), (-2.2, 2.2));
         canvas.line((-2.2, 1.0), (2.2, 1.0), '-');
         canvas.line((0.0, 0.0), elbow, '#');

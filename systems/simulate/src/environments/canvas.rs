@@ -40,7 +40,8 @@ impl Canvas {
 
     /// Draws `mark` along a straight line.
     pub(super) fn line(&mut self, from: (f32, f32), to: (f32, f32), mark: char) {
-        let points = self.columns.max(self.rows);
+        // Twice as many as cells, so that rounding leaves none out.
+        let points = 2 * self.columns.max(self.rows);
         for i in 0..=points {
             let share = i as f32 / points as f32;
             self.point(from.0 + share * (to.0 - from.0), from.1 + share * (to.1 - from.1), mark);

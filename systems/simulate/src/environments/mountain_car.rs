@@ -7,6 +7,7 @@ use super::single::{self, Transit, Transition, floats};
 use starling_components::environments::mountain_car::MountainCarSettings;
 use starling_components::fault::Fault;
 use starling_components::maths::{cos, sin};
+use starling_components::picture::{Colour, Picture};
 use starling_components::random::Draw;
 use starling_components::registry::{KindSettings, Registry, RulesContext, RulesSlot};
 use starling_components::simulate::{LaneOutcomes, Outcome, Rules};
@@ -89,7 +90,7 @@ pub(super) fn render(state: &[u32], goal: f32) -> String {
     let height = |x: f32| sin(3.0 * x);
     let mut canvas = Canvas::new(73, 13, (MIN_POSITION, MAX_POSITION + 0.025), (-1.1, 1.5));
     for column in 0..73 {
-        let x = MIN_POSITION + 0.025 * column as f32;
+        let x = MIN_POSITION + 0.025 * (column as f32 + 0.5);
         canvas.point(x, height(x), '.');
     }
     canvas.point(goal, height(goal) + 0.2, 'F');
@@ -98,6 +99,29 @@ pub(super) fn render(state: &[u32], goal: f32) -> String {
         "{canvas}step {}  position {position:+.4}  velocity {velocity:+.5}\n",
         state[2]
     )
+}
+
+/// [`render`] as a picture.
+pub(super) fn picture(state: &[u32], goal: f32) -> Picture {
+    let place = |x: f32| {
+        [
+            10 + ((x - MIN_POSITION) * 200.0) as i32,
+            100 - (sin(3.0 * x) * 60.0) as i32,
+        ]
+    };
+    let [position] = floats(state);
+    let mut picture = Picture::new(380, 180, Colour::White);
+    let hills = (0..=72).map(|i| place(MIN_POSITION + 0.025 * i as f32));
+    hills
+        .clone()
+        .zip(hills.skip(1))
+        .for_each(|(from, to)| picture.line(from, to, 3, Colour::Brown));
+    let [x, y] = place(goal);
+    picture.line([x, y], [x, y - 30], 2, Colour::Charcoal);
+    picture.rectangle([x, y - 30], [14, 9], Colour::Red);
+    let [x, y] = place(position.clamp(MIN_POSITION, MAX_POSITION));
+    picture.disc([x, y - 9], 8, Colour::Blue);
+    picture
 }
 
 impl Rules for MountainCar {
@@ -126,6 +150,10 @@ impl Rules for MountainCar {
 
     fn observe(&self, state: &[u32], out: &mut [f32]) {
         out[..2].copy_from_slice(&floats::<2>(state));
+    }
+
+    fn picture(&self, state: &[u32]) -> Option<Picture> {
+        Some(picture(state, GOAL))
     }
 
     fn render(&self, state: &[u32]) -> String {

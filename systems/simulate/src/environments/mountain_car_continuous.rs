@@ -4,11 +4,12 @@
 //! gymnax stops the car in another place than Gymnasium does; [`Wall`] says which rule holds. State words are those of
 //! [`super::mountain_car`].
 
-use super::mountain_car::{GRAVITY, MAX_POSITION, MAX_SPEED, MIN_POSITION, WORDS, halted, render, reset};
+use super::mountain_car::{GRAVITY, MAX_POSITION, MAX_SPEED, MIN_POSITION, WORDS, halted, picture, render, reset};
 use super::single::{self, Transit, Transition, floats};
 use starling_components::environments::mountain_car_continuous::{MountainCarContinuousSettings, Wall};
 use starling_components::fault::Fault;
 use starling_components::maths::cos;
+use starling_components::picture::Picture;
 use starling_components::random::Draw;
 use starling_components::registry::{KindSettings, Registry, RulesContext, RulesSlot};
 use starling_components::simulate::{LaneOutcomes, Outcome, Rules};
@@ -104,6 +105,10 @@ impl Rules for MountainCarContinuous {
 
     fn observe(&self, state: &[u32], out: &mut [f32]) {
         out[..2].copy_from_slice(&floats::<2>(state));
+    }
+
+    fn picture(&self, state: &[u32]) -> Option<Picture> {
+        Some(picture(state, GOAL))
     }
 
     fn render(&self, state: &[u32]) -> String {

@@ -8,6 +8,7 @@ use super::single::{self, Transit, Transition, floats};
 use starling_components::environments::pendulum::PendulumSettings;
 use starling_components::fault::Fault;
 use starling_components::maths::{sin, sin_cos, wrap_angle};
+use starling_components::picture::{Colour, Picture};
 use starling_components::random::Draw;
 use starling_components::registry::{KindSettings, Registry, RulesContext, RulesSlot};
 use starling_components::simulate::{LaneOutcomes, Outcome, Rules};
@@ -108,6 +109,18 @@ impl Rules for Pendulum {
         let [theta, speed] = floats(state);
         let (sin, cos) = sin_cos(theta);
         out[..3].copy_from_slice(&[cos, sin, speed]);
+    }
+
+    fn picture(&self, state: &[u32]) -> Option<Picture> {
+        /// Pixels from the hinge to the end.
+        const LENGTH: f32 = 80.0;
+        let [theta] = floats(state);
+        let (sin, cos) = sin_cos(theta);
+        let (hinge, end) = ([100, 100], [100 - (sin * LENGTH) as i32, 100 - (cos * LENGTH) as i32]);
+        let mut picture = Picture::new(200, 200, Colour::White);
+        picture.line(hinge, end, 12, Colour::Rose);
+        picture.disc(hinge, 4, Colour::Charcoal);
+        Some(picture)
     }
 
     fn render(&self, state: &[u32]) -> String {
