@@ -7,6 +7,8 @@ use bevy_ecs::prelude::*;
 pub enum FaultKind {
     /// The pipeline file, or a value given on the command line, is wrong.
     Pipeline,
+    /// The pipeline takes something from runs that are not there yet: nothing is wrong with the file, and nothing can start.
+    Missing,
     /// The run itself failed: a loss became NaN, a policy does not fit, a script misbehaved.
     Run,
     /// The disk failed: full, unwritable, vanished.

@@ -52,7 +52,7 @@ impl Exit {
     /// The code for a failure.
     pub fn of(problems: &Problems) -> Self {
         match problems.kind() {
-            FaultKind::Pipeline => Self::BadInput,
+            FaultKind::Pipeline | FaultKind::Missing => Self::BadInput,
             FaultKind::Run => Self::Failed,
             FaultKind::Storage => Self::Storage,
             FaultKind::Records => Self::Records,

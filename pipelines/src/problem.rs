@@ -178,6 +178,7 @@ impl Problems {
 fn kind_name(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Pipeline => "pipeline",
+        FaultKind::Missing => "missing",
         FaultKind::Run => "run",
         FaultKind::Storage => "storage",
         FaultKind::Records => "records",

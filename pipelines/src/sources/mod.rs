@@ -9,6 +9,7 @@ mod run;
 use crate::file::Pipeline;
 use crate::problem::Problems;
 use starling_components::Fault;
+use starling_components::fault::FaultKind;
 use starling_components::registry::Registry;
 use starling_components::specs::AgentSpec;
 
@@ -54,6 +55,6 @@ fn folders(pattern: &str) -> Result<Vec<String>, Fault> {
         return Ok(found);
     }
     let here = std::env::current_dir().map_or_else(|_| ".".into(), |dir| dir.display().to_string());
-    let fault = Fault::pipeline(format!("no run matches `{pattern}`"));
+    let fault = Fault::new(FaultKind::Missing, format!("no run matches `{pattern}`"));
     Err(fault.advise(format!("the pattern is relative to where the program runs, `{here}`")))
 }

@@ -174,6 +174,28 @@ fn pipeline_file_problems_are_told_all_at_once() {
 }
 
 #[test]
+fn pipeline_file_is_short() {
+    fn walk(folder: &std::path::Path, check: &mut impl FnMut(&std::path::Path)) {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(&path, check);
+            } else if path.extension().is_some_and(|e| e == "toml") {
+                check(&path);
+            }
+        }
+    }
+    let mut seen = 0;
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines");
+    walk(&root, &mut |path| {
+        let lines = std::fs::read_to_string(path).expect("a text").lines().count();
+        assert!(lines < 60, "{} has {lines} lines", path.display());
+        seen += 1;
+    });
+    assert!(seen > 50, "{seen} files");
+}
+
+#[test]
 fn pipeline_file_resolves_to_itself() {
     let starling = Starling::new();
     let origins = starling::builtin::names()
