@@ -3,6 +3,7 @@
 use super::{failures, memory};
 use crate::file::Pipeline;
 use crate::problem::Problems;
+use crate::sources::put_statistics;
 use bevy_app::App;
 use bevy_ecs::prelude::*;
 use serde_json::Value;
@@ -50,7 +51,8 @@ pub fn build(app: &mut App, pipeline: &Pipeline) -> Result<(), Problems> {
     }
     if faults.is_empty() {
         world.run_schedule(Build);
-        faults = std::mem::take(&mut world.resource_mut::<Faults>().0);
+        faults.extend(put_statistics(world, &pipeline.statistics));
+        faults.append(&mut world.resource_mut::<Faults>().0);
         faults.extend(failures::take());
     }
     if faults.is_empty() {

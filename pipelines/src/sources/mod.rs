@@ -4,7 +4,10 @@
 mod agents;
 mod glob;
 mod moments;
+mod normalize;
 mod run;
+
+pub(crate) use normalize::{Statistics, put_statistics};
 
 use crate::file::Pipeline;
 use crate::problem::Problems;
@@ -31,8 +34,9 @@ pub(crate) fn resolve(pipeline: &mut Pipeline, registry: &Registry) -> Result<()
         }
         let says = |key: &str| pipeline.says(&[&path[0], &path[1], key]);
         match agents::take(&mut spec, says("replicas")) {
-            Ok(imported) => {
-                pipeline.imports.insert(path[1].clone(), imported);
+            Ok(taken) => {
+                pipeline.imports.insert(path[1].clone(), taken.imported);
+                pipeline.statistics.insert(path[1].clone(), taken.statistics);
                 faults.extend(pipeline.put(registry, index, &spec).err().unwrap_or_default());
             }
             Err(fault) => faults.push(fault.within(path)),
