@@ -29,16 +29,14 @@ pub fn build(app: &mut App, pipeline: &Pipeline) -> Result<(), Problems> {
         };
         let mut entity = world.spawn(EntityName::new(&instance.table, &instance.key));
         if instance.table == "agent" {
-            let from_runs = instance
-                .values
-                .get("from")
-                .is_some_and(|from| from.get("runs").is_some());
+            let from = |key: &str| instance.values.get("from").is_some_and(|from| from.get(key).is_some());
+            let from_outside = from("runs") || from("file");
             match pipeline.imports.get(&instance.key) {
                 Some(imported) => {
                     entity.insert(imported.clone());
                 }
-                None if from_runs && !pipeline.only_read => {
-                    let fault = Fault::run("the runs that the agent's parameters come from were not looked at");
+                None if from_outside && !pipeline.only_read => {
+                    let fault = Fault::run("what the agent's parameters come from was not looked at");
                     faults.push(fault.within(["from"]).within(instance.path()));
                 }
                 None => {}
