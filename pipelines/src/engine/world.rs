@@ -3,6 +3,7 @@
 use super::{failures, memory};
 use crate::file::Pipeline;
 use crate::problem::Problems;
+use crate::sources::put_statistics;
 use bevy_app::App;
 use bevy_ecs::prelude::*;
 use serde_json::Value;
@@ -28,16 +29,14 @@ pub fn build(app: &mut App, pipeline: &Pipeline) -> Result<(), Problems> {
         };
         let mut entity = world.spawn(EntityName::new(&instance.table, &instance.key));
         if instance.table == "agent" {
-            let from_runs = instance
-                .values
-                .get("from")
-                .is_some_and(|from| from.get("runs").is_some());
+            let from = |key: &str| instance.values.get("from").is_some_and(|from| from.get(key).is_some());
+            let from_outside = from("runs") || from("file");
             match pipeline.imports.get(&instance.key) {
                 Some(imported) => {
                     entity.insert(imported.clone());
                 }
-                None if from_runs && !pipeline.only_read => {
-                    let fault = Fault::run("the runs that the agent's parameters come from were not looked at");
+                None if from_outside && !pipeline.only_read => {
+                    let fault = Fault::run("what the agent's parameters come from was not looked at");
                     faults.push(fault.within(["from"]).within(instance.path()));
                 }
                 None => {}
@@ -50,7 +49,8 @@ pub fn build(app: &mut App, pipeline: &Pipeline) -> Result<(), Problems> {
     }
     if faults.is_empty() {
         world.run_schedule(Build);
-        faults = std::mem::take(&mut world.resource_mut::<Faults>().0);
+        faults.extend(put_statistics(world, &pipeline.statistics));
+        faults.append(&mut world.resource_mut::<Faults>().0);
         faults.extend(failures::take());
     }
     if faults.is_empty() {

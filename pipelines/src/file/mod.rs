@@ -15,6 +15,7 @@ mod shape;
 mod write;
 
 use crate::problem::{Problem, Problems};
+use crate::sources::Statistics;
 use check::{Checker, Entities};
 use layers::{Origin, Overrides};
 use read::Findings;
@@ -68,6 +69,8 @@ pub struct Pipeline {
     pub folder: Option<PathBuf>,
     /// Parameters that agents take from elsewhere, by the agent's key.
     pub(crate) imports: BTreeMap<String, Imported>,
+    /// What those agents have seen, per replica, where they normalise.
+    pub(crate) statistics: BTreeMap<String, Vec<Statistics>>,
     /// What it takes from elsewhere is not looked at: it is not going to learn or play with it.
     pub(crate) only_read: bool,
     tree: Node,
@@ -123,6 +126,7 @@ pub fn load(origin: &Origin, overrides: &Overrides, registry: &Registry) -> Resu
         instances,
         folder: origin.folder(),
         imports: BTreeMap::new(),
+        statistics: BTreeMap::new(),
         only_read: false,
         tree,
         sources,

@@ -1,19 +1,28 @@
 //! `from = { runs = ..., agent = ... }`: parameters of earlier runs, one replica per (run, replica, moment).
 
 use super::moments::{Moment, moments};
+use super::normalize::{Statistics, statistics_of};
 use super::run::SourceRun;
 use super::{folders, glob};
 use starling_components::imports::{Imported, ImportedReplica, replica_of};
 use starling_components::persist::Snapshot;
-use starling_components::specs::{AgentSpec, FoundSource, FromSpec, PolicySpec, ReplicasSpec};
+use starling_components::specs::{AgentSpec, FoundSource, FromSpec, NormalizeSpec, PolicySpec, ReplicasSpec};
 use starling_components::{EntityName, Fault};
+
+/// What an agent takes from earlier runs.
+pub(super) struct Taken {
+    /// Its parameters.
+    pub(super) imported: Imported,
+    /// What it has seen, per replica, where it normalises.
+    pub(super) statistics: Vec<Statistics>,
+}
 
 /// Finds the parameters that `spec` starts from, and completes it: what was found, the policy if it has none of its own, and the number of
 /// replicas unless the file `says_replicas`.
 ///
 /// # Errors
 /// With the key within the agent's table.
-pub(super) fn take(spec: &mut AgentSpec, says_replicas: bool) -> Result<Imported, Fault> {
+pub(super) fn take(spec: &mut AgentSpec, says_replicas: bool) -> Result<Taken, Fault> {
     let from = spec.from.clone().unwrap_or_default();
     let in_from = |fault: Fault| fault.within(["from"]);
     let (runs, agent) = asked(&from).map_err(in_from)?;
@@ -27,12 +36,18 @@ pub(super) fn take(spec: &mut AgentSpec, says_replicas: bool) -> Result<Imported
         look_again(&from, runs)
     };
     let sources = sources.map_err(in_from)?;
-    let policy = policy(&sources, agent).map_err(in_from)?;
+    let (policy, normalize) = ways(&sources, agent).map_err(in_from)?;
     spec.policy.get_or_insert(policy);
+    if spec.normalize.is_some() && spec.normalize != normalize {
+        let fault = Fault::pipeline(format!("`{agent}` of those runs does not normalise as this agent does"));
+        let advice = "leave `normalize` out: it is theirs";
+        return Err(fault.advise(advice).within(["normalize"]));
+    }
+    spec.normalize = normalize;
 
-    let mut replicas = Vec::new();
+    let (mut replicas, mut statistics) = (Vec::new(), Vec::new());
     for source in &sources {
-        source.add(agent, &mut replicas).map_err(in_from)?;
+        source.add(agent, &mut replicas, &mut statistics).map_err(in_from)?;
     }
     let total = replicas.len() as u32;
     let wanted = if says_replicas {
@@ -56,10 +71,16 @@ pub(super) fn take(spec: &mut AgentSpec, says_replicas: bool) -> Result<Imported
     let part = first as usize..(first + count) as usize;
     let found = sources.into_iter().flat_map(|source| source.found).collect();
     spec.from = Some(FromSpec { found, ..from.clone() });
-    Ok(Imported {
+    let imported = Imported {
         names: from.names,
-        sources: replicas.drain(part).collect(),
-    })
+        sources: replicas.drain(part.clone()).collect(),
+    };
+    let statistics = if statistics.is_empty() {
+        statistics
+    } else {
+        statistics.drain(part).collect()
+    };
+    Ok(Taken { imported, statistics })
 }
 
 /// The pattern and the agent's name.
@@ -92,6 +113,7 @@ struct Source {
     /// Numbers of the agent's replicas.
     replicas: ReplicasSpec,
     policy: PolicySpec,
+    normalize: Option<NormalizeSpec>,
     found: Vec<FoundSource>,
 }
 
@@ -106,12 +128,13 @@ impl Source {
             run,
             replicas: spec.replicas,
             policy,
+            normalize: spec.normalize,
             found: Vec::new(),
         })
     }
 
     /// Its part of the agent's replicas: replica by replica, and of each replica moment by moment.
-    fn add(&self, agent: &str, to: &mut Vec<ImportedReplica>) -> Result<(), Fault> {
+    fn add(&self, agent: &str, to: &mut Vec<ImportedReplica>, statistics: &mut Vec<Statistics>) -> Result<(), Fault> {
         let mut snapshots: Vec<(u64, Snapshot)> = Vec::new();
         for found in &self.found {
             let commit = found.commit.unwrap_or(0);
@@ -131,6 +154,9 @@ impl Source {
                     origin: format!("{} (replica {number}, commit {commit})", self.run.path),
                     tensors: replica_of(snapshot, &name, index as usize)?,
                 });
+                if self.normalize.is_some() {
+                    statistics.push(statistics_of(snapshot, &name, index as usize)?);
+                }
             }
         }
         Ok(())
@@ -174,14 +200,14 @@ fn look_again(from: &FromSpec, runs: &str) -> Result<Vec<Source>, Fault> {
     Ok(sources)
 }
 
-/// The one policy that all sources have.
-fn policy(sources: &[Source], agent: &str) -> Result<PolicySpec, Fault> {
+/// The one policy that all sources have, and their way to normalise.
+fn ways(sources: &[Source], agent: &str) -> Result<(PolicySpec, Option<NormalizeSpec>), Fault> {
     let mut others = sources.iter();
     let Some(first) = others.next() else {
         return Err(Fault::pipeline("no run is found"));
     };
-    match others.find(|other| other.policy != first.policy) {
-        None => Ok(first.policy.clone()),
+    match others.find(|other| other.policy != first.policy || other.normalize != first.normalize) {
+        None => Ok((first.policy.clone(), first.normalize.clone())),
         Some(other) => {
             let (one, two) = (&first.run.path, &other.run.path);
             let fault = Fault::pipeline(format!("`{agent}` has one policy in `{one}` and another in `{two}`"));

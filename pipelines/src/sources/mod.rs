@@ -2,9 +2,13 @@
 //! the resolved pipeline with hashes, so that a run that is resumed or repeated takes the very same.
 
 mod agents;
+mod file;
 mod glob;
 mod moments;
+mod normalize;
 mod run;
+
+pub(crate) use normalize::{Statistics, put_statistics};
 
 use crate::file::Pipeline;
 use crate::problem::Problems;
@@ -13,7 +17,7 @@ use starling_components::fault::FaultKind;
 use starling_components::registry::Registry;
 use starling_components::specs::AgentSpec;
 
-/// Finds everything that `pipeline` takes from earlier runs.
+/// Finds everything that `pipeline` takes from earlier runs and from files.
 ///
 /// # Errors
 /// What is missing, unfinished, changed or does not fit, each in its place.
@@ -27,13 +31,16 @@ pub(crate) fn resolve(pipeline: &mut Pipeline, registry: &Registry) -> Result<()
         let Some(mut spec) = pipeline.spec::<AgentSpec>(index) else {
             continue;
         };
-        if spec.from.as_ref().is_none_or(|from| from.runs.is_none()) {
-            continue;
-        }
         let says = |key: &str| pipeline.says(&[&path[0], &path[1], key]);
-        match agents::take(&mut spec, says("replicas")) {
-            Ok(imported) => {
-                pipeline.imports.insert(path[1].clone(), imported);
+        let taken = match &spec.from {
+            Some(from) if from.runs.is_some() => agents::take(&mut spec, says("replicas")),
+            Some(from) if from.file.is_some() => file::take(&mut spec, pipeline.folder.as_deref()),
+            _ => continue,
+        };
+        match taken {
+            Ok(taken) => {
+                pipeline.imports.insert(path[1].clone(), taken.imported);
+                pipeline.statistics.insert(path[1].clone(), taken.statistics);
                 faults.extend(pipeline.put(registry, index, &spec).err().unwrap_or_default());
             }
             Err(fault) => faults.push(fault.within(path)),

@@ -17,26 +17,19 @@ pub struct ImportedFile {
     pub sha256: String,
 }
 
-/// Reads a safetensors file. `sha256`: what its hash has to be, if that is known.
+/// Reads a safetensors file.
 ///
 /// # Errors
-/// The file cannot be read, is not the one with that hash, or is no safetensors file; or tensors are of a type that nothing here uses, all of which
-/// are listed.
-pub fn read(path: &Path, sha256: Option<&str>) -> Result<ImportedFile, Fault> {
+/// The file cannot be read or is no safetensors file; or tensors are of a type that nothing here uses, all of which are listed.
+pub fn read(path: &Path) -> Result<ImportedFile, Fault> {
     let here = path.display();
     let bytes = std::fs::read(path).map_err(|e| Fault::pipeline(format!("cannot read `{here}`: {e}")))?;
-    let found = disk::sha256(&bytes);
-    if let Some(expected) = sha256.filter(|expected| *expected != found) {
-        return Err(Fault::pipeline(format!(
-            "`{here}` has changed: its hash is {found}, but {expected} is asked for"
-        ))
-        .advise("bring the old file back, or take `hash` out to use the new one"));
-    }
+    let sha256 = disk::sha256(&bytes);
     let tensors = decode(&bytes).map_err(|mut fault| {
         fault.message = format!("`{here}` {}", fault.message);
         fault
     })?;
-    Ok(ImportedFile { tensors, sha256: found })
+    Ok(ImportedFile { tensors, sha256 })
 }
 
 /// The tensors in the bytes of a safetensors file.

@@ -227,6 +227,33 @@ fn from_runs_repeats_resumes_and_takes_a_part() {
     );
 }
 
+#[test]
+fn from_runs_takes_what_the_agent_has_seen() {
+    let bench = Bench::new();
+    let (file, out) = (bench.path("source.toml"), bench.path("seeing/a"));
+    starling().succeed(&[
+        "run",
+        &file,
+        "--out",
+        &out,
+        "--set",
+        "agent.balancer.normalize.observations=true",
+    ]);
+    let from = format!("runs = {:?}, agent = \"balancer\"", bench.path("seeing/*"));
+    let taken = bench.take("taken", &from, &[]);
+    let statistics = |run: &Path, agent: &str| {
+        let run = Run::open_read_only(run, None).expect("a run");
+        let snapshot = checkpoint::read(&run, run.latest_commit().expect("a commit")).expect("a checkpoint");
+        let name = |part: &str| format!("agent.{agent}/normalize/observation_{part}");
+        ["mean", "variance", "count"].map(|part| snapshot.tensors[&name(part)].clone())
+    };
+    let theirs = statistics(Path::new(&out), "balancer");
+    assert!(matches!(&theirs[2].data, TensorData::F64(counts) if counts.iter().all(|&count| count > 600.0)));
+    assert_eq!(statistics(&taken, "frozen"), theirs);
+    let text = taker(&from).replace("[agent.frozen]", "[agent.frozen]\nnormalize = { rewards = true }");
+    check_refused(&bench, &text, &["does not normalise as this agent does"]);
+}
+
 /// `check` refuses the taker at a line and column with all of `parts`.
 fn check_refused(bench: &Bench, text: &str, parts: &[&str]) {
     let file = bench.write("wrong.toml", text);

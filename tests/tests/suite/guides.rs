@@ -4,6 +4,7 @@
 use starling::Starling;
 use starling::file::layers::{Origin, Overrides};
 use starling_tests::cli::repository;
+use starling_tests::golden::committed;
 
 struct Block {
     text: String,
@@ -41,6 +42,10 @@ fn blocks(page: &str) -> Vec<Block> {
 fn guides_pipelines_load_as_they_are_printed() {
     let starling = Starling::new();
     let (mut right, mut refused) = (0, 0);
+    // What the pipelines take from beside them.
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let cook = committed().join("jaxmarl/tiny_cnn.safetensors");
+    std::fs::copy(cook, folder.path().join("cook.safetensors")).expect("a copy");
     for entry in std::fs::read_dir(repository().join("docs"))
         .expect("the guides")
         .flatten()
@@ -52,10 +57,9 @@ fn guides_pipelines_load_as_they_are_printed() {
         let page = std::fs::read_to_string(&path).expect("a page");
         for block in blocks(&page) {
             let place = format!("{}:{}", path.display(), block.line);
-            let origin = Origin::Text {
-                name: place.clone(),
-                text: block.text,
-            };
+            let file = folder.path().join("guide.toml");
+            std::fs::write(&file, block.text).expect("a pipeline file");
+            let origin = Origin::Path(file);
             let built = starling
                 .load(&origin, &Overrides::default())
                 .and_then(|p| starling.world(&p));

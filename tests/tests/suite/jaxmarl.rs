@@ -108,7 +108,7 @@ fn policies() -> Vec<Policy> {
 fn policy(path: &Path, about: &Value) -> Policy {
     let beside = |key: &str| path.with_file_name(about[key].as_str().expect("a file name"));
     let checkpoint = beside("checkpoint");
-    let file = imports::read(&checkpoint, None).unwrap_or_else(|fault| panic!("{fault}"));
+    let file = imports::read(&checkpoint).unwrap_or_else(|fault| panic!("{fault}"));
     let (observations, logits, values) = files::table(&beside("table"));
     Policy {
         path: path.to_owned(),

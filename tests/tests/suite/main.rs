@@ -7,6 +7,7 @@ mod classic_control;
 mod crossplay;
 mod exactness;
 mod faults;
+mod from_file;
 mod from_runs;
 mod greedy_cook;
 mod guides;

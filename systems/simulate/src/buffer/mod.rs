@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use starling_components::EntityName;
 use starling_components::clock::{Clocks, Member};
 use starling_components::fault::Fault;
+use starling_components::normalize::Normalization;
 use starling_components::persist::{Persist, Section, SectionReader, TensorData};
 use starling_components::schedule::RunSeed;
 use starling_components::seating::Seating;
@@ -109,6 +110,7 @@ pub fn fill(
     mut environments: Environments<'_, '_>,
     seated: Query<(&LiveEnvironment, &Seating)>,
     agents: Agents<'_, '_>,
+    normalizations: Query<&Normalization>,
     groups: Query<&Clocks>,
     seed: Res<RunSeed>,
     mut outbox: ResMut<Outbox>,
@@ -128,7 +130,16 @@ pub fn fill(
         let due = clocks.filter(|clocks| is_due(spec, clocks)).next();
         let first = users.iter().find_map(|(_, _, member, _)| running(member));
         if let Some(clocks) = due.or(first.filter(|_| buffer.states.is_empty())) {
-            match filled(name, spec, &buffer, &seated, &agents, *seed, clocks.tick()) {
+            match filled(
+                name,
+                spec,
+                &buffer,
+                &seated,
+                &agents,
+                &normalizations,
+                *seed,
+                clocks.tick(),
+            ) {
                 Ok(states) => {
                     for (replica, part) in &states {
                         let count = (part.len() / buffer.words) as f64;
@@ -172,12 +183,14 @@ fn is_due(spec: &BufferSpec, clocks: &Clocks) -> bool {
 }
 
 /// Plays all pairings; the states of each part, with the number of the replica that it belongs to (the first where it is everybody's).
+#[allow(clippy::too_many_arguments)] // what the system reads
 fn filled(
     name: &EntityName,
     spec: &BufferSpec,
     buffer: &StateBuffer,
     seated: &Query<(&LiveEnvironment, &Seating)>,
     agents: &Agents<'_, '_>,
+    normalizations: &Query<&Normalization>,
     seed: RunSeed,
     tick: u64,
 ) -> Result<Vec<(u32, Arc<[u32]>)>, Fault> {
@@ -187,7 +200,7 @@ fn filled(
     let seats = seating.iter().map(|&agent| {
         let found = agents.get(agent);
         let found = found.map_err(|_| Fault::run("the agent of a seat has no policy to act by"));
-        found.map(|item| Seat::new(agent, item, seed))
+        found.map(|item| Seat::new(agent, item, normalizations.get(agent).ok(), seed))
     });
     let game = Game {
         environment: &*environment.0,

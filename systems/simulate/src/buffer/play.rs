@@ -1,10 +1,12 @@
 //! One pairing plays its episodes, and every n-th state is kept. Callable without a world.
 
+use crate::normalize::Normalised;
 use crate::players::{Moment, Moves, Player, Table};
 use bevy_ecs::prelude::Entity;
 use starling_components::EntityName;
 use starling_components::act::{Act, Policy};
 use starling_components::fault::Fault;
+use starling_components::normalize::Normalization;
 use starling_components::parameters::{Parameters, Replicas};
 use starling_components::random::{Key, Purpose};
 use starling_components::schedule::RunSeed;
@@ -35,6 +37,8 @@ pub(super) struct Seat<'a> {
     name: &'a EntityName,
     policy: &'a dyn Act,
     parameters: &'a Parameters,
+    /// How it looks at observations.
+    normalization: Option<&'a Normalization>,
     /// Numbers of the replicas.
     pub numbers: &'a [u32],
     key: Key,
@@ -44,9 +48,11 @@ impl<'a> Seat<'a> {
     pub(super) fn new(
         agent: Entity,
         (name, policy, parameters, replicas): (&'a EntityName, &'a Policy, &'a Parameters, &'a Replicas),
+        normalization: Option<&'a Normalization>,
         seed: RunSeed,
     ) -> Self {
         Self {
+            normalization,
             agent,
             name,
             policy: &*policy.0,
@@ -84,12 +90,17 @@ pub(super) fn play(game: &Game<'_>, indices: &[usize]) -> Result<Vec<u32>, Fault
             None => places.push((seat, vec![seat])),
         }
     }
+    let eyes = places.iter().map(|&(first, _)| {
+        let seat = &game.seats[first];
+        Normalised::of(seat.policy, seat.normalization, indices[first])
+    });
+    let eyes: Vec<Option<Normalised<'_>>> = eyes.collect();
     let mut players = Vec::with_capacity(places.len());
-    for (first, own) in &places {
+    for ((first, own), eyes) in places.iter().zip(&eyes) {
         let (seat, index) = (&game.seats[*first], indices[*first]);
         let key = seat.key.replica(seat.numbers[index]).purpose(Purpose::Act);
         players.push(Player {
-            policy: seat.policy,
+            policy: eyes.as_ref().map_or(seat.policy, |eyes| eyes as &dyn Act),
             parameters: seat.parameters.replica(index),
             key: game.at(key.entity(game.buffer), indices),
             seats: own,
