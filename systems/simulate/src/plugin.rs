@@ -72,7 +72,9 @@ fn register(registry: &mut Registry) {
     environments::overcooked_v1::register(registry);
     environments::overcooked_v2::register(registry);
     environments::pendulum::register(registry);
+    scripts::greedy_cook::register(registry);
     scripts::random::register(registry);
+    scripts::stay::register(registry);
 }
 
 /// Persistence classes of what this crate's systems make or own.

@@ -5,6 +5,7 @@ mod cart_pole;
 mod classic_control;
 mod exactness;
 mod faults;
+mod greedy_cook;
 mod guides;
 mod jaxmarl;
 mod learning;
