@@ -18,6 +18,7 @@ pub struct StaySettings {}
 
 impl KindSettings for StaySettings {
     const NAME: &'static str = "stay";
+    const EXAMPLE: &'static str = r#"script = "stay""#;
 }
 
 /// Registers `script.stay`.

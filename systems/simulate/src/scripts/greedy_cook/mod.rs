@@ -47,6 +47,7 @@ impl Default for GreedyCookSettings {
 
 impl KindSettings for GreedyCookSettings {
     const NAME: &'static str = "greedy_cook";
+    const EXAMPLE: &'static str = "script.greedy_cook = { noise = 0.1 }";
 }
 
 /// Registers `script.greedy_cook`.
