@@ -271,10 +271,18 @@ fn from_runs_refuses_what_does_not_fit() {
     let all = bench.all();
     let runs = |pattern: &str| format!("runs = {:?}", bench.path(pattern));
     let refused = |from: &str, parts: &[&str]| check_refused(&bench, &taker(from), parts);
-    refused(
-        &format!("{}, agent = \"balancer\"", runs("sp/z*")),
-        &["no run matches", ":10:17:", "relative to where"],
+    // Runs that are not there yet: the file may be right, and cannot run.
+    let waiting = bench.write(
+        "wrong.toml",
+        &taker(&format!("{}, agent = \"balancer\"", runs("sp/z*"))),
     );
+    let checked = starling().succeed(&["check", &waiting]);
+    assert!(checked.stderr.contains("no run matches"), "{}", checked.stderr);
+    let ended = starling().run(&["run", &waiting, "--out", &bench.path("waiting")]);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    for part in ["no run matches", "wrong.toml:10:17:", "relative to where"] {
+        assert!(ended.stderr.contains(part), "{}", ended.stderr);
+    }
     refused(
         &format!("{}, agent = \"balancr\"", runs("sp/*")),
         &["has no agent `balancr`", "did you mean `balancer`?"],
