@@ -14,8 +14,8 @@ pub struct FromSpec {
     /// The agent whose parameters are taken, by name: of this pipeline, or of the pipelines of `runs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
-    /// Folders of runs, as a pattern such as `runs/overcooked_v2/sp/*`, relative to where the program runs; in name order, all replicas
-    /// of each.
+    /// Folders of runs, as a pattern such as `runs/overcooked_v2/sp/*` (`{a,b}` is a or b), relative to where the program runs; in name
+    /// order, all replicas of each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runs: Option<String>,
     /// A safetensors file, relative to the pipeline file.

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 /// Rows of a matrix that are printed.
 const ROWS: usize = 24;
 /// Width of a printed cell.
-const WIDTH: usize = 9;
+const WIDTH: usize = 8;
 
 /// All cells with the same agents in the same seats.
 struct Arrangement<'a> {
@@ -132,7 +132,7 @@ impl<'a> Arrangement<'a> {
 
     fn matrix_text(&self, text: &mut String, matrix: &Matrix, width: usize) {
         let [rows, columns] = &self.numbers;
-        let fitting = (width.saturating_sub(12) / WIDTH).max(3);
+        let fitting = (width.saturating_sub(8) / WIDTH).max(3);
         let shown_columns = columns.len().min(fitting);
         let shown_rows = rows.len().min(ROWS);
         let (first, second) = (&self.agents[0], &self.agents[1]);

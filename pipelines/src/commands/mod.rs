@@ -6,6 +6,7 @@ mod completions;
 mod diff;
 pub(crate) mod docs;
 mod doctor;
+mod eval;
 mod list;
 mod matches;
 mod matrix;
@@ -59,6 +60,8 @@ enum Command {
     Resume(resume::ResumeArgs),
     /// What ran and how it went: the curve, returns per replica, evaluations
     Show(show::ShowArgs),
+    /// Let stored agents play in any environment, and score every pairing
+    Eval(eval::EvalArgs),
     /// Step through an episode, recorded or fresh, with what its seats see and think
     Replay(replay::ReplayArgs),
     /// Check every hash and row count of a run
@@ -134,6 +137,7 @@ pub(crate) fn run<S: Into<std::ffi::OsString> + Clone>(
         Command::Run(args) => run::run(starling, context, args),
         Command::Resume(args) => resume::run(starling, context, args),
         Command::Show(args) => show::run(context, args),
+        Command::Eval(args) => eval::run(starling, context, args),
         Command::Replay(args) => replay::run(starling, context, args),
         Command::Verify(args) => verify::run(context, args),
         Command::Diff(args) => diff::run(context, args),

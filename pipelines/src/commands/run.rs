@@ -43,7 +43,7 @@ pub(crate) fn run(starling: &Starling, context: Context, args: RunArgs) -> Resul
 }
 
 /// `seed0`, then `seed0-2`, `seed0-3`, ...: the first that does not exist.
-fn fresh(pipeline: &Pipeline) -> PathBuf {
+pub(super) fn fresh(pipeline: &Pipeline) -> PathBuf {
     let folder = Path::new("runs").join(&pipeline.head.name);
     let name = format!("seed{}", pipeline.head.seed);
     let numbered = (2_u64..).map(|n| format!("{name}-{n}"));

@@ -133,6 +133,15 @@ pub fn load(origin: &Origin, overrides: &Overrides, registry: &Registry) -> Resu
     })
 }
 
+/// A pipeline file from the keys at its top and its tables, each with its path.
+pub(crate) fn document<'a>(
+    head: &Map<String, Value>,
+    tables: impl IntoIterator<Item = (&'a [String], &'a Map<String, Value>)>,
+) -> String {
+    let header = |path: &[String]| path.iter().map(|part| write::key(part)).collect::<Vec<_>>().join(".");
+    write::document(head, tables.into_iter().map(|(path, keys)| (header(path), keys)))
+}
+
 /// The keys of every table of the file, sound or not.
 fn entities(tree: &Node) -> Entities {
     let keys = |table: &Entry| table.node.entries().iter().map(|e| e.key.clone()).collect();

@@ -1,16 +1,22 @@
-//! Patterns of paths: `*` is any part of one name, `?` any one character of it.
+//! Patterns of paths: `*` is any part of one name, `?` any one character of it, `{a,b}` a or b.
 
 use std::path::Path;
 
 /// The folders that `pattern` matches, sorted. A name that begins with a dot is matched only by a pattern that says so.
 pub(super) fn folders(pattern: &str) -> Vec<String> {
+    let mut found: Vec<String> = expand(pattern).iter().flat_map(|one| folders_of(one)).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn folders_of(pattern: &str) -> Vec<String> {
     let root = if pattern.starts_with('/') { "/" } else { "" };
     let mut found = vec![root.to_owned()];
     for part in pattern.split('/').filter(|part| !part.is_empty()) {
         found = found.iter().flat_map(|base| below(base, part)).collect();
     }
     found.retain(|path| !path.is_empty() && Path::new(path).is_dir());
-    found.sort();
     found
 }
 
@@ -18,13 +24,30 @@ pub(super) fn folders(pattern: &str) -> Vec<String> {
 pub(super) fn fits(pattern: &str, path: &str) -> bool {
     let parts =
         |text: &'_ str| -> Vec<String> { text.split('/').filter(|p| !p.is_empty()).map(str::to_owned).collect() };
-    let (patterns, names) = (parts(pattern), parts(path));
-    pattern.starts_with('/') == path.starts_with('/')
-        && patterns.len() == names.len()
-        && patterns
-            .iter()
-            .zip(&names)
-            .all(|(pattern, name)| name_fits(pattern, name))
+    let fits = |pattern: &str| {
+        let (patterns, names) = (parts(pattern), parts(path));
+        pattern.starts_with('/') == path.starts_with('/')
+            && patterns.len() == names.len()
+            && patterns
+                .iter()
+                .zip(&names)
+                .all(|(pattern, name)| name_fits(pattern, name))
+    };
+    expand(pattern).iter().any(|one| fits(one))
+}
+
+/// The patterns without braces that a pattern stands for.
+fn expand(pattern: &str) -> Vec<String> {
+    let braces = pattern.split_once('{').and_then(|(head, rest)| {
+        let (choices, tail) = rest.split_once('}')?;
+        Some((head, choices, tail))
+    });
+    let Some((head, choices, tail)) = braces else {
+        return vec![pattern.to_owned()];
+    };
+    let tails = expand(tail);
+    let with = |choice| tails.iter().map(move |tail| format!("{head}{choice}{tail}"));
+    choices.split(',').flat_map(with).collect()
 }
 
 fn below(base: &str, part: &str) -> Vec<String> {
@@ -87,6 +110,8 @@ mod tests {
         check("/runs/a*b*c", "/runs/aXbbY", false);
         check("runs/x", "/runs/x", false);
         check("*", "", false);
+        check("runs/{sp,fcp}/seed{0,1}", "runs/fcp/seed1", true);
+        check("runs/{sp,fcp}/seed{0,1}", "runs/fcp/seed2", false);
     }
 
     #[test]
@@ -104,6 +129,7 @@ mod tests {
         check("sp/seed*", &["sp/seed10", "sp/seed2"]);
         check("*/*", &["sp/other", "sp/seed10", "sp/seed2"]);
         check("sp/seed2", &["sp/seed2"]);
+        check("{sp,none}/{seed2,seed10,seed2}", &["sp/seed10", "sp/seed2"]);
         check("nothing/*", &[]);
     }
 }

@@ -56,7 +56,7 @@ pub(crate) fn resolve(pipeline: &mut Pipeline, registry: &Registry) -> Result<()
 ///
 /// # Errors
 /// None.
-fn folders(pattern: &str) -> Result<Vec<String>, Fault> {
+pub(crate) fn folders(pattern: &str) -> Result<Vec<String>, Fault> {
     let found = glob::folders(pattern);
     if !found.is_empty() {
         return Ok(found);

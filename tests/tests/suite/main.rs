@@ -5,6 +5,7 @@ mod buffers;
 mod cart_pole;
 mod classic_control;
 mod crossplay;
+mod eval;
 mod exactness;
 mod faults;
 mod from_file;
