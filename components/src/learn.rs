@@ -65,10 +65,14 @@ pub struct LearnReport {
     pub diagnostics: Vec<(u32, String, f64)>,
 }
 
-/// A learning algorithm. Plain function of its arguments, callable without a world; replicas are learnt in parallel.
+/// A learning algorithm. A kind that learns from a dataset names it in its setting `dataset`. Plain function of its arguments, callable without a world; replicas are learnt in parallel.
 pub trait Learn: Send + Sync {
-    /// Steps of the rollout that it learns from.
+    /// Steps of the rollout that it learns from; 0 for a learner that learns from a dataset.
     fn rollout_steps(&self) -> usize;
+    /// Passes over a dataset that one update makes.
+    fn epochs(&self) -> u64 {
+        0
+    }
     /// Optimiser steps of one update.
     fn gradient_steps(&self) -> usize;
     /// It reads observations before auto-reset.

@@ -7,6 +7,7 @@
 
 pub mod act;
 pub mod clock;
+pub mod demonstrations;
 pub mod environments;
 pub mod fault;
 pub mod imports;

@@ -41,6 +41,13 @@ pub struct AgentSpec {
     pub normalize: Option<NormalizeSpec>,
 }
 
+impl AgentSpec {
+    /// The dataset that its learner learns from, by name: what the learner's settings call `dataset`.
+    pub fn dataset(&self) -> Option<&str> {
+        self.learner.as_ref()?.settings.get("dataset")?.as_str()
+    }
+}
+
 fn script(_: &mut SchemaGenerator) -> Schema {
     choice_schema("script")
 }

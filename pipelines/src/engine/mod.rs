@@ -120,8 +120,10 @@ impl Starling {
     /// Every problem of the file.
     pub fn load_to_read(&self, origin: &Origin) -> Result<Pipeline, Problems> {
         let app = self.app();
-        let mut pipeline = file::load(origin, &Overrides::default(), app.world().resource::<Registry>())?;
+        let registry = app.world().resource::<Registry>();
+        let mut pipeline = file::load(origin, &Overrides::default(), registry)?;
         pipeline.only_read = true;
+        sources::empty_datasets(&mut pipeline, registry);
         Ok(pipeline)
     }
 

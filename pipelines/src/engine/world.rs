@@ -28,6 +28,13 @@ pub fn build(app: &mut App, pipeline: &Pipeline) -> Result<(), Problems> {
             continue;
         };
         let mut entity = world.spawn(EntityName::new(&instance.table, &instance.key));
+        if let Some(steps) = pipeline
+            .datasets
+            .get(&instance.key)
+            .filter(|_| instance.table == "dataset")
+        {
+            entity.insert(steps.clone());
+        }
         if instance.table == "agent" {
             let from = |key: &str| instance.values.get("from").is_some_and(|from| from.get(key).is_some());
             let from_outside = from("runs") || from("file");

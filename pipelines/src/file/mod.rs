@@ -24,6 +24,7 @@ use schemas::Schemas;
 use serde_json::{Map, Value};
 use source::{Place, Sources};
 use starling_components::Fault;
+use starling_components::demonstrations::Demonstrations;
 use starling_components::imports::Imported;
 use starling_components::registry::{Choice, Registry, RulesContext, RulesSlot, SettingsError, Slot, choice_schema};
 use starling_components::specs::PipelineSpec;
@@ -71,6 +72,8 @@ pub struct Pipeline {
     pub(crate) imports: BTreeMap<String, Imported>,
     /// What those agents have seen, per replica, where they normalise.
     pub(crate) statistics: BTreeMap<String, Vec<Statistics>>,
+    /// The steps of its datasets, by key.
+    pub(crate) datasets: BTreeMap<String, Demonstrations>,
     /// What it takes from elsewhere is not looked at: it is not going to learn or play with it.
     pub(crate) only_read: bool,
     tree: Node,
@@ -127,6 +130,7 @@ pub fn load(origin: &Origin, overrides: &Overrides, registry: &Registry) -> Resu
         folder: origin.folder(),
         imports: BTreeMap::new(),
         statistics: BTreeMap::new(),
+        datasets: BTreeMap::new(),
         only_read: false,
         tree,
         sources,

@@ -2,7 +2,7 @@
 
 use super::moments::{Moment, moments};
 use super::normalize::{Statistics, statistics_of};
-use super::run::SourceRun;
+use super::run::{Content, SourceRun};
 use super::{folders, glob};
 use starling_components::imports::{Imported, ImportedReplica, replica_of};
 use starling_components::persist::Snapshot;
@@ -187,7 +187,7 @@ fn look_again(from: &FromSpec, runs: &str) -> Result<Vec<Source>, Fault> {
             let fault = Fault::pipeline(format!("`{}` does not match `{runs}`", found.path));
             return Err(within(fault.advise("leave `found` out to look for runs again")));
         }
-        let run = SourceRun::open_again(found).map_err(within)?;
+        let run = SourceRun::open_again(found, Content::Checkpoint).map_err(within)?;
         match sources.last_mut().filter(|last| last.run.path == found.path) {
             Some(last) => last.found.push(found.clone()),
             None => {

@@ -3,10 +3,35 @@
 use serde_json::Value;
 use starling_components::Fault;
 use starling_components::persist::Snapshot;
+use starling_components::schedule::RunSeed;
 use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec, FoundSource, StageSpec};
 use starling_record::commit::{Commit, Status};
 use starling_record::{Run, checkpoint};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// What of a run is taken, and known by its hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A checkpoint.
+    Checkpoint,
+    /// The rows of all commits up to one.
+    Rows,
+}
+
+impl Content {
+    fn hash(self, commit: &Commit) -> &str {
+        match self {
+            Self::Checkpoint => &commit.checkpoint.sha256,
+            Self::Rows => &commit.sha256,
+        }
+    }
+    fn name(self) -> &'static str {
+        match self {
+            Self::Checkpoint => "the checkpoint of commit",
+            Self::Rows => "commit",
+        }
+    }
+}
 
 /// The run with its resolved pipeline.
 pub(super) struct SourceRun {
@@ -44,7 +69,7 @@ impl SourceRun {
     ///
     /// # Errors
     /// It is gone, or its checkpoint has another hash.
-    pub(super) fn open_again(found: &FoundSource) -> Result<Self, Fault> {
+    pub(super) fn open_again(found: &FoundSource, content: Content) -> Result<Self, Fault> {
         let FoundSource { path, commit, hash, .. } = found;
         if !std::path::Path::new(path).is_dir() {
             let message =
@@ -52,14 +77,14 @@ impl SourceRun {
             return Err(Fault::pipeline(message).advise(again("bring it back to where the program runs")));
         }
         let source = Self::open(path)?;
-        let now = source.commit(commit.unwrap_or(0))?.checkpoint.sha256.clone();
-        if now == *hash {
+        let commit = commit.unwrap_or(0);
+        let now = content.hash(source.commit(commit)?);
+        if now == hash {
             return Ok(source);
         }
-        let commit = commit.unwrap_or(0);
-        let message = format!(
-            "`{path}` has changed: the checkpoint of commit {commit} has the hash {now}, this pipeline was resolved with {hash}"
-        );
+        let what = content.name();
+        let message =
+            format!("`{path}` has changed: {what} {commit} has the hash {now}, this pipeline was resolved with {hash}");
         Err(Fault::pipeline(message).advise(again("bring the old run back")))
     }
 
@@ -94,6 +119,25 @@ impl SourceRun {
             replica,
             hash: self.commit(commit)?.checkpoint.sha256.clone(),
         })
+    }
+
+    /// All its rows as the resolved pipeline keeps them.
+    ///
+    /// # Errors
+    /// No commit.
+    pub(super) fn found_rows(&self) -> Result<FoundSource, Fault> {
+        let newest = self.newest()?;
+        Ok(FoundSource {
+            path: self.path.clone(),
+            commit: Some(newest.commit),
+            replica: None,
+            hash: Content::Rows.hash(newest).to_owned(),
+        })
+    }
+
+    /// The seed that it was run with.
+    pub(super) fn seed(&self) -> RunSeed {
+        RunSeed(self.tables.get("seed").and_then(Value::as_u64).unwrap_or(0))
     }
 
     /// Commits with their checkpoints, from the first on.
@@ -173,7 +217,7 @@ impl SourceRun {
     }
 
     /// The tables of one kind that can be read.
-    fn table<T: serde::de::DeserializeOwned>(&self, table: &str) -> BTreeMap<String, T> {
+    pub(super) fn table<T: serde::de::DeserializeOwned>(&self, table: &str) -> BTreeMap<String, T> {
         let all = self.tables.get(table).and_then(Value::as_object);
         let all = all.into_iter().flatten();
         all.filter_map(|(key, value)| Some((key.clone(), serde_json::from_value(value.clone()).ok()?)))

@@ -6,6 +6,7 @@ use crate::optimizer::OptimizerSlot;
 use bevy_ecs::prelude::*;
 use starling_components::EntityName;
 use starling_components::act::Policy;
+use starling_components::demonstrations::Demonstrations;
 use starling_components::fault::Fault;
 use starling_components::imports::Imported;
 use starling_components::learn::Learner;
@@ -17,6 +18,7 @@ use starling_components::simulate::LiveEnvironment;
 use starling_components::spaces::SeatShape;
 use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec, PolicySpec, RecordSpec, SeatSpec};
 use starling_components::stage::StagePlan;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The network that an agent acts by, as what it is: on the entity of `[agent.x]`. Derived.
@@ -53,6 +55,7 @@ pub(crate) fn build_agents(
     agents: Query<'_, '_, AgentItem<'static>>,
     environments: Query<'_, '_, EnvironmentItem<'static>>,
     evaluations: Query<'_, '_, &EvaluateSpec>,
+    datasets: Query<'_, '_, (&EntityName, &Demonstrations)>,
     stages: Query<'_, '_, &StagePlan>,
     records: Query<'_, '_, &RecordSpec>,
     registry: Res<'_, Registry>,
@@ -67,6 +70,11 @@ pub(crate) fn build_agents(
     stages.sort_by_key(|plan| plan.order);
     // Their order does not matter: an agent's seats all look alike.
     let evaluations: Vec<_> = evaluations.iter().collect();
+    let datasets = datasets.iter().map(|(name, steps)| (name.key.clone(), steps.clone()));
+    let datasets = Arc::new(datasets.collect::<BTreeMap<_, _>>());
+    for (key, steps) in datasets.iter() {
+        memory.0.push((format!("dataset.{key}: steps"), steps.0.bytes()));
+    }
     let mut agents: Vec<_> = agents.iter().collect();
     agents.sort_by_key(|(_, name, ..)| *name);
 
@@ -91,6 +99,9 @@ pub(crate) fn build_agents(
             continue;
         };
         let mut seats = seats_of(name, &environments, &evaluations);
+        if let (None, Some(Demonstrations(steps))) = (&seats.shape, spec.dataset().and_then(|key| datasets.get(key))) {
+            seats.shape = Some(steps.seat.clone());
+        }
         // It plays nowhere, or its environment could not be built: faults of their own.
         let Some(shape) = &seats.shape else { continue };
         match rows_per_step(entity, name, &environments, &stages) {
@@ -106,13 +117,14 @@ pub(crate) fn build_agents(
             .and_then(|network| {
                 let agent = AgentContext {
                     network: network.clone(),
+                    key: Key::of_seed(seed.0).entity(name),
                     first_replica: spec.replicas.first(),
                     replicas: spec.replicas.count(),
                     rows_per_step: seats.rows_per_step,
                     rows_vary: seats.rows_vary,
                     diagnostics,
                 };
-                let learner = build_learner(spec, &agent, &registry)?;
+                let learner = build_learner(spec, &agent, &datasets, &registry)?;
                 let key = Key::of_seed(seed.0).entity(name);
                 let values = start(&network, key, &numbers, imported).map_err(|found| vec![found.within(["from"])])?;
                 Ok((network, learner, values))
@@ -265,7 +277,12 @@ fn build_one(policy: &PolicySpec, seat: &SeatShape, registry: &Registry) -> Resu
 
 type MaybeLearner = Option<Box<dyn starling_components::learn::Learn>>;
 
-fn build_learner(spec: &AgentSpec, agent: &AgentContext, registry: &Registry) -> Result<MaybeLearner, Vec<Fault>> {
+fn build_learner(
+    spec: &AgentSpec,
+    agent: &AgentContext,
+    datasets: &Arc<BTreeMap<String, Demonstrations>>,
+    registry: &Registry,
+) -> Result<MaybeLearner, Vec<Fault>> {
     let mut faults = Vec::new();
     for (field, quantity) in [("task", &spec.reward.task), ("shaped", &spec.reward.shaped)] {
         if let Some(problem) = quantity.problem(agent.first_replica, agent.replicas) {
@@ -301,6 +318,7 @@ fn build_learner(spec: &AgentSpec, agent: &AgentContext, registry: &Registry) ->
     let context = LearnerContext {
         agent: agent.clone(),
         optimizer,
+        datasets: Arc::clone(datasets),
     };
     match registry.build::<LearnerSlot>(learner, context) {
         Ok(learner) if faults.is_empty() => Ok(Some(learner)),

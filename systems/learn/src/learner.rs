@@ -2,8 +2,10 @@
 
 use crate::network::AgentContext;
 use crate::optimizer::Optimizer;
+use starling_components::demonstrations::Demonstrations;
 use starling_components::learn::Learn;
 use starling_components::registry::Slot;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// `learner`: how an agent learns from what it experienced.
@@ -17,6 +19,8 @@ pub struct LearnerContext {
     pub agent: AgentContext,
     /// The agent's optimiser.
     pub optimizer: Arc<dyn Optimizer>,
+    /// The pipeline's datasets, by key.
+    pub datasets: Arc<BTreeMap<String, Demonstrations>>,
 }
 
 impl Slot for LearnerSlot {

@@ -5,6 +5,7 @@
 //! `optimizer`, builds agents, and learns once per tick.
 
 mod batch;
+pub mod behaviour_cloning;
 mod build;
 pub mod distribution;
 mod fresh;

@@ -1,5 +1,6 @@
 //! What this crate adds to a world.
 
+use crate::behaviour_cloning::BehaviourCloning;
 use crate::build::{AgentNetwork, build_agents};
 use crate::fresh::fresh;
 use crate::learner::LearnerSlot;
@@ -17,6 +18,7 @@ use crate::train::learn;
 use bevy_app::{App, Plugin};
 use bevy_ecs::prelude::*;
 use starling_components::act::Policy;
+use starling_components::demonstrations::Demonstrations;
 use starling_components::imports::Imported;
 use starling_components::layers::Activation;
 use starling_components::layers::conv::ConvSettings;
@@ -28,12 +30,13 @@ use starling_components::layers::relu::ReluSettings;
 use starling_components::layers::tanh::TanhSettings;
 use starling_components::learn::Learner;
 use starling_components::learners::adam::{AdamEqualBetasSettings, AdamMrSettings, AdamRelSettings, AdamSettings};
+use starling_components::learners::behaviour_cloning::BehaviourCloningSettings;
 use starling_components::learners::ppo::PpoSettings;
 use starling_components::parameters::{OptimizerState, Parameters};
 use starling_components::persist::PersistenceTable;
 use starling_components::registry::Registry;
 use starling_components::schedule::{Build, BuildSet, EvaluateSet, Tick, TickSet, report};
-use starling_components::specs::AgentSpec;
+use starling_components::specs::{AgentSpec, DatasetSpec};
 
 /// Networks, optimisers and learners for a pipeline.
 #[derive(Debug, Default, Clone, Copy)]
@@ -52,6 +55,8 @@ impl Plugin for LearnPlugin {
             .derived::<AgentNetwork>()
             .derived::<Learner>()
             .derived::<Imported>()
+            .derived::<Demonstrations>()
+            .derived::<DatasetSpec>()
             .derived::<AgentSpec>();
         app.add_systems(Build, build_agents.pipe(report).in_set(BuildSet::Agents));
         app.add_systems(Build, snapshots::plan.pipe(report).in_set(BuildSet::Plans));
@@ -68,7 +73,7 @@ impl Plugin for LearnPlugin {
 
 /// The kinds and tables that this crate brings: the explicit list.
 pub fn register(registry: &mut Registry) {
-    registry.table::<AgentSpec>("agent");
+    registry.table::<AgentSpec>("agent").table::<DatasetSpec>("dataset");
     registry
         .kind::<LayerSlot, DenseSettings>(Dense::build)
         .kind::<LayerSlot, ConvSettings>(Conv::build)
@@ -82,5 +87,7 @@ pub fn register(registry: &mut Registry) {
         .kind::<OptimizerSlot, AdamRelSettings>(|s, agent| Adam::build(s.into(), agent))
         .kind::<OptimizerSlot, AdamMrSettings>(|s, agent| Adam::build(s.into(), agent))
         .kind::<OptimizerSlot, AdamEqualBetasSettings>(|s, agent| Adam::build(s.into(), agent));
-    registry.kind::<LearnerSlot, PpoSettings>(|s, context| Ok(Box::new(Ppo::build(s, context)?)));
+    registry
+        .kind::<LearnerSlot, PpoSettings>(|s, context| Ok(Box::new(Ppo::build(s, context)?)))
+        .kind::<LearnerSlot, BehaviourCloningSettings>(|s, context| Ok(Box::new(BehaviourCloning::build(s, context)?)));
 }

@@ -48,8 +48,8 @@ pub(crate) fn learn(
     environments.sort_by_key(|(name, ..)| *name);
     let mut agents: Vec<_> = agents.iter_mut().collect();
     agents.sort_by_key(|(_, name, ..)| *name);
-    // Optimiser steps that each group's learners made.
-    let mut advanced: Vec<(Entity, u64)> = Vec::new();
+    // Optimiser steps and passes over datasets that each group's learners made.
+    let mut advanced: Vec<(Entity, u64, u64)> = Vec::new();
 
     for (entity, name, spec, replicas, member, learner, mut parameters, mut optimizer) in agents {
         let Ok((group, clocks)) = groups.get(member.0) else {
@@ -80,10 +80,10 @@ pub(crate) fn learn(
                 shaped_weight: spec.reward.shaped.at(&clocks, replica, field_key(key, "reward.shaped")) as f32,
             },
         );
-        let steps = learner.0.gradient_steps() as u64;
-        match advanced.iter_mut().find(|(g, _)| *g == group) {
-            Some((_, most)) => *most = steps.max(*most),
-            None => advanced.push((group, steps)),
+        let (steps, epochs) = (learner.0.gradient_steps() as u64, learner.0.epochs());
+        match advanced.iter_mut().find(|(g, ..)| *g == group) {
+            Some((_, most, passes)) => (*most, *passes) = (steps.max(*most), epochs.max(*passes)),
+            None => advanced.push((group, steps, epochs)),
         }
 
         // Rows carry the number of the tick that is being completed.
@@ -114,10 +114,11 @@ pub(crate) fn learn(
         }
     }
 
-    for (group, steps) in advanced {
+    for (group, steps, epochs) in advanced {
         if let Ok((_, mut clocks)) = groups.get_mut(group) {
             clocks.now.updates += 1;
             clocks.now.gradient_steps += steps;
+            clocks.now.epochs += epochs;
         }
     }
     if any_metrics {

@@ -4,6 +4,7 @@ mod acrobot;
 mod buffers;
 mod cart_pole;
 mod classic_control;
+mod cloning;
 mod crossplay;
 mod eval;
 mod exactness;

@@ -31,6 +31,8 @@ use std::sync::Arc;
 pub struct AgentContext {
     /// Its network.
     pub network: Arc<Network>,
+    /// Key of (run seed, agent).
+    pub key: Key,
     /// Number of its first replica.
     pub first_replica: u32,
     /// How many replicas it has.

@@ -3,6 +3,7 @@
 mod acting;
 mod bandit;
 mod chairs;
+mod cloning;
 mod differences;
 mod equality;
 mod masks;

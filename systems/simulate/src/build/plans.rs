@@ -49,7 +49,7 @@ type Agents<'w, 's> = Query<
 >;
 
 /// Plans collection: rollout length, closed lane blocks, an empty rollout, what one tick of each stage adds, and the memory of it. An environment
-/// that no stage runs is not collected from.
+/// that no stage runs is not collected from, and neither is one in a stage where everyone who learns does so from datasets.
 ///
 /// # Errors
 /// Learners of one environment that want rollouts of different lengths; an agent that learns in a stage and sits in none of its environments.
@@ -69,6 +69,30 @@ pub fn collection(
         .map(|(stage, ..)| (stage, RolloutPlans::default()))
         .collect();
     let mut trained: Vec<(Entity, Entity)> = Vec::new();
+    // Stages in which nobody learns from rollouts although somebody learns: their environments are only looked at, by datasets and evaluations.
+    let imitating: Vec<Entity> = stages
+        .iter()
+        .filter(|(_, _, plan, _)| {
+            let learners = || plan.train.iter().filter_map(|&agent| agents.get(agent).ok()?.3);
+            learners().any(|learner| learner.0.epochs() > 0) && learners().all(|learner| learner.0.rollout_steps() == 0)
+        })
+        .map(|(stage, ..)| stage)
+        .collect();
+    for (stage, _, plan, mut clocks) in &mut stages {
+        for &agent in &plan.train {
+            let Some(learner) = agents.get(agent).ok().and_then(|(.., learner)| learner) else {
+                continue;
+            };
+            if learner.0.epochs() == 0 {
+                continue;
+            }
+            trained.push((stage, agent));
+            let tick = &mut clocks.per_tick;
+            (tick.ticks, tick.updates) = (1, 1);
+            tick.epochs = tick.epochs.max(learner.0.epochs());
+            tick.gradient_steps = tick.gradient_steps.max(learner.0.gradient_steps() as u64);
+        }
+    }
     for (entity, name, spec, environment, seating) in sorted {
         let everyone = seating.agents();
         let seated: Vec<_> = everyone
@@ -93,7 +117,7 @@ pub fn collection(
         let (shape, lanes) = (environment.0.shape(), spec.lanes as usize);
         let mut own_plans: Vec<(usize, CollectPlan)> = Vec::new();
         for (stage, _, plan, mut clocks) in &mut stages {
-            if !plan.environments.contains(&entity) {
+            if !plan.environments.contains(&entity) || imitating.contains(&stage) {
                 continue;
             }
             let in_stage = seated.iter().filter(|(agent, _)| plan.train.contains(agent));
@@ -102,6 +126,7 @@ pub fn collection(
                     trained.push((stage, *agent));
                     Some((*name, (*learner)?))
                 })
+                .filter(|(_, learner)| learner.0.rollout_steps() > 0)
                 .collect();
             let (collect, found) = collect_plan(name, &learners);
             faults.extend(found);

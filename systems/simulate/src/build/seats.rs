@@ -14,7 +14,7 @@ use starling_components::parameters::Replicas;
 use starling_components::seating::Seating;
 use starling_components::simulate::LiveEnvironment;
 use starling_components::spaces::EnvironmentShape;
-use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec, ReplicasSpec, StageSpec};
+use starling_components::specs::{AgentSpec, DatasetSpec, EnvironmentSpec, EvaluateSpec, ReplicasSpec, StageSpec};
 use starling_components::stage::StagePlan;
 use starling_components::suggest;
 use std::collections::BTreeMap;
@@ -44,6 +44,7 @@ pub fn seats(
     environments: Environments<'_, '_>,
     agents: Query<(Entity, &EntityName, &AgentSpec)>,
     evaluations: Query<(Entity, &EntityName, &EvaluateSpec)>,
+    datasets: Query<(&EntityName, &DatasetSpec)>,
     stages: Query<(), With<StageSpec>>,
     mut commands: Commands,
 ) -> Result<(), Vec<Fault>> {
@@ -156,6 +157,17 @@ pub fn seats(
     for (entity, _, spec) in &agents {
         if let Some(&source) = source(spec).and_then(|key| agent_keys.get(key)) {
             connections.connect(source, entity);
+        }
+    }
+
+    // Who learns from a dataset belongs to the environment that it was recorded in, whether it sits there or not.
+    for (entity, _, spec) in &agents {
+        let learns_from = spec
+            .dataset()
+            .and_then(|key| datasets.iter().find(|(name, _)| name.key == key));
+        let environment = learns_from.and_then(|(_, dataset)| environment_keys.get(dataset.environment.as_str()));
+        if let Some(&environment) = environment {
+            connections.connect(environment, entity);
         }
     }
 
