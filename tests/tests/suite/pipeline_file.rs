@@ -3,6 +3,7 @@
 use bevy_ecs::prelude::*;
 use starling::Starling;
 use starling::file::layers::{Origin, Overrides};
+use starling_components::fault::FaultKind;
 use starling_components::persist::PersistenceTable;
 use starling_tests::cli::repository;
 use std::path::PathBuf;
@@ -201,11 +202,16 @@ fn pipeline_file_resolves_to_itself() {
     let origins = starling::builtin::names()
         .map(|name| Origin::Builtin(name.to_owned()))
         .chain([origin(COOKS)]);
-    let mut compared = 0;
+    let (mut compared, mut waiting) = (0, 0);
     for one in origins {
-        let pipeline = starling
-            .load(&one, &Overrides::default())
-            .unwrap_or_else(|problems| panic!("{one:?}\n{problems}"));
+        let pipeline = match starling.load(&one, &Overrides::default()) {
+            Ok(pipeline) => pipeline,
+            Err(problems) if problems.list.iter().all(|p| p.kind == FaultKind::Missing) => {
+                waiting += 1;
+                continue;
+            }
+            Err(problems) => panic!("{one:?}\n{problems}"),
+        };
         let resolved = pipeline.text();
         let again = starling.load(&origin(&resolved), &Overrides::default());
         let again = again.unwrap_or_else(|problems| panic!("{resolved}\n{problems}"));
@@ -214,7 +220,11 @@ fn pipeline_file_resolves_to_itself() {
         assert_eq!(again.head, pipeline.head);
         compared += 1;
     }
-    assert!(compared >= 4);
+    // Behaviour cloning and best responses take from runs that a test does not have.
+    assert!(
+        compared >= 40 && waiting == 24,
+        "{compared} compared, {waiting} wait for runs"
+    );
 }
 
 #[test]
