@@ -29,6 +29,11 @@ impl Moments {
             count: FIRST_COUNT,
         }
     }
+
+    /// Nothing has been seen.
+    pub fn is_new(&self) -> bool {
+        self.count <= FIRST_COUNT
+    }
 }
 
 /// One replica's statistics.
@@ -58,6 +63,15 @@ pub struct Normalization {
 }
 
 impl Normalization {
+    /// Forgets everything seen.
+    pub fn reset(&mut self) {
+        for replica in &mut self.replicas {
+            replica.observations = Moments::new(replica.observations.mean.len());
+            replica.returns = Moments::new(replica.returns.mean.len());
+            replica.running.fill(0.0);
+        }
+    }
+
     fn gathered(&self, part: impl Fn(&ReplicaNormalization) -> &[f64]) -> TensorData {
         TensorData::F64(self.replicas.iter().flat_map(|r| part(r).iter().copied()).collect())
     }

@@ -1,9 +1,10 @@
-//! Begin: agents that start anew with a round of their stage forget parameters and optimiser state.
+//! Begin: agents that start anew with a round of their stage forget parameters, optimiser state and what they have seen.
 
 use crate::build::AgentNetwork;
 use bevy_ecs::prelude::*;
 use starling_components::EntityName;
 use starling_components::clock::Clocks;
+use starling_components::normalize::Normalization;
 use starling_components::parameters::{OptimizerState, Parameters, Replicas};
 use starling_components::random::{Key, Purpose};
 use starling_components::schedule::RunSeed;
@@ -29,6 +30,7 @@ pub(crate) fn fresh(
             &AgentNetwork,
             &mut Parameters,
             Option<&mut OptimizerState>,
+            Option<&mut Normalization>,
         ),
     >,
     seed: Res<'_, RunSeed>,
@@ -41,7 +43,8 @@ pub(crate) fn fresh(
             if anew.new && clocks.round() == 0 {
                 continue;
             }
-            let Ok((name, replicas, network, mut parameters, optimizer)) = agents.get_mut(anew.agent) else {
+            let Ok((name, replicas, network, mut parameters, optimizer, normalization)) = agents.get_mut(anew.agent)
+            else {
                 continue;
             };
             let key = key_of(*seed, name, stage, clocks.round());
@@ -49,6 +52,9 @@ pub(crate) fn fresh(
             parameters.values = replicas
                 .flat_map(|&replica| network.0.initialise(key.replica(replica).purpose(Purpose::Initialise)))
                 .collect();
+            if let Some(mut normalization) = normalization {
+                normalization.reset();
+            }
             if let Some(mut optimizer) = optimizer {
                 let OptimizerState {
                     first,

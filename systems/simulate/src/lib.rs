@@ -12,6 +12,7 @@ pub mod clocks;
 pub mod collect;
 pub mod environments;
 pub mod evaluate;
+pub mod inner;
 pub mod lanes;
 pub mod measure;
 pub mod normalize;

@@ -91,6 +91,11 @@ pub(crate) fn live(normalization: Option<&mut Normalization>, replicas: usize) -
 }
 
 impl Live<'_> {
+    /// Nothing has been counted: the agent is new, or begins anew in the middle of an episode.
+    pub(crate) fn is_new(&self) -> bool {
+        self.state.observations.is_new()
+    }
+
     /// The first observations of a rollout. Those of a reset are new; others have been taken in at the end of the rollout before.
     pub(crate) fn begin(&mut self, rollout: &mut ReplicaRollout, reset: bool) {
         if self.rewards {

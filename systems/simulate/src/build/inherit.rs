@@ -90,6 +90,16 @@ fn complete(spec: &mut AgentSpec, source: &AgentSpec) -> Vec<Fault> {
     } else if spec.policy.is_none() {
         spec.policy.clone_from(&source.policy);
     }
+    if source.normalize.is_some() || spec.normalize.is_some() {
+        let fault = Fault::pipeline(format!(
+            "what `{key}` has seen cannot be taken along with its parameters"
+        ));
+        faults.push(
+            fault
+                .advise("agents that normalise can be taken `from` an earlier run")
+                .within(["from"]),
+        );
+    }
     faults.extend(moments(&from));
     let per_source = from.progress.len().max(1) as u32;
     let (first, count) = (source.replicas.first(), source.replicas.count());

@@ -12,7 +12,7 @@ use crate::record::RecordPlan;
 use crate::trajectories::{Origin, rows_of};
 use bevy_ecs::prelude::*;
 use rayon::prelude::*;
-use replica::collect_replica;
+pub(crate) use replica::collect_replica;
 use starling_components::EntityName;
 use starling_components::clock::{Clocks, Member};
 use starling_components::fault::Fault;

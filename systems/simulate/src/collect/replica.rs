@@ -39,7 +39,8 @@ pub(crate) fn collect_replica(
     rollout.carry.copy_from_slice(&replica.carry);
     replica.block.observe(rollout.observations.slice_mut(0..observations));
     if let Some(statistics) = &mut statistics {
-        statistics.begin(rollout, replica.time == 0);
+        let new = replica.time == 0 || statistics.is_new();
+        statistics.begin(rollout, new);
     }
     if shape.masks {
         replica.block.legal(&mut rollout.legal[..moves]);

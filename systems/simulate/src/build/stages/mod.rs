@@ -1,14 +1,15 @@
 //! Build / Seats: `[stage.x]` becomes an entity with clocks and a plan, and everything else a member of a stage.
 
+mod inheritance;
+
 use super::chain::Chain;
-use super::inherit::source;
 use super::{ByKey, by_key, path, verdict};
 use crate::clocks::Advanced;
 use bevy_ecs::prelude::*;
 use starling_components::EntityName;
 use starling_components::clock::{Clocks, Member};
 use starling_components::fault::Fault;
-use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateAt, EvaluateSpec, PipelineSpec, StageSpec};
+use starling_components::specs::{AgentSpec, EnvironmentSpec, EvaluateSpec, PipelineSpec, StageSpec};
 use starling_components::stage::{FreshAgent, StagePlan};
 use starling_components::suggest;
 
@@ -217,97 +218,18 @@ impl Scene<'_> {
         stages.filter(|(_, (.., spec))| trains(spec)).map(|(i, _)| i).collect()
     }
 
-    /// Everyone whose learning decides the parameters of `agent`: its source, the source's source, ...
-    fn sources<'b>(&'b self, agent: &'b str) -> Vec<&'b str> {
-        let mut found: Vec<&str> = Vec::new();
-        let mut next = Some(agent);
-        while let Some(key) = next {
-            let spec = self.agents.place(key).map(|place| self.agents.0[place].2);
-            next = spec
-                .and_then(source)
-                .filter(|key| !found.contains(key) && *key != agent);
-            found.extend(next);
-        }
-        found
+    fn environment(&self, evaluation: &EvaluateSpec) -> Option<&EnvironmentSpec> {
+        let place = self.environments.place(&evaluation.environment)?;
+        Some(self.environments.0[place].2)
     }
 
-    /// Nobody plays with parameters before they are there.
-    fn inheritance(&self, faults: &mut Vec<Fault>) {
-        for (_, agent, _) in &self.agents.0 {
-            for source in self.sources(&agent.key) {
-                for teacher in self.trained_in(source) {
-                    let teaches = &self.stages.0[teacher].1.key;
-                    let advice = format!("a stage after `{teaches}` is what it needs: after = [\"{teaches}\"]");
-                    for (user, (_, name, spec)) in self.stages.0.iter().enumerate() {
-                        let sits = |(_, name, environment): &&(Entity, &EntityName, &EnvironmentSpec)| {
-                            spec.runs(&name.key, environment) && !environment.seats_of(&agent.key).is_empty()
-                        };
-                        let uses = spec.train.contains(&agent.key) || self.environments.0.iter().any(|e| sits(&e));
-                        if uses && !self.chain.precedes(teacher, user) {
-                            let message = format!(
-                                "`{}` takes the parameters of `{source}`, which learns in `{teaches}`, but plays in `{}`",
-                                agent.key, name.key
-                            );
-                            faults.push(Fault::pipeline(message).advise(&*advice).within(path(name, [])));
-                        }
-                    }
-                    for (_, name, spec) in self
-                        .evaluations
-                        .0
-                        .iter()
-                        .filter(|(.., e)| e.agents.contains(&agent.key))
-                    {
-                        let user = self.stage_of(spec);
-                        let late = self.chain.precedes(teacher, user)
-                            || user == teacher && matches!(spec.at, EvaluateAt::When(_));
-                        if !late {
-                            let message = format!(
-                                "`{}` takes the parameters of `{source}`, which are not there before the end of `{teaches}`",
-                                agent.key
-                            );
-                            let advice = format!("evaluate it at the end of `{teaches}`, or in a stage after it");
-                            faults.push(Fault::pipeline(message).advise(advice).within(path(name, [])));
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// The same where all that learns does so until the end of the run.
-    fn without_stages(&self, faults: &mut Vec<Fault>) {
-        for (_, name, _) in self.evaluations.0.iter().filter(|(.., spec)| spec.stage.is_some()) {
-            let fault = Fault::pipeline("this pipeline has no stages").advise("leave `stage` out");
-            faults.push(fault.within(path(name, ["stage"])));
-        }
-        for (_, agent, _) in &self.agents.0 {
-            let learns = |key: &&str| {
-                let place = self.agents.place(key);
-                place.is_some_and(|place| self.agents.0[place].2.learner.is_some())
-            };
-            let Some(source) = self.sources(&agent.key).into_iter().find(learns) else {
-                continue;
-            };
-            let advice = "say with [stage.x] tables what comes after what";
-            for (_, name, spec) in &self.environments.0 {
-                if !spec.seats_of(&agent.key).is_empty() {
-                    let message = format!(
-                        "`{}` plays while `{source}`, whose parameters it takes, learns",
-                        agent.key
-                    );
-                    faults.push(Fault::pipeline(message).advise(advice).within(path(name, ["seats"])));
-                }
-            }
-            for (_, name, spec) in &self.evaluations.0 {
-                if spec.agents.contains(&agent.key) && !matches!(spec.at, EvaluateAt::When(_)) {
-                    let message = format!(
-                        "`{}` takes the parameters of `{source}` at the end of the run",
-                        agent.key
-                    );
-                    let fault = Fault::pipeline(message).advise("at = \"end\"");
-                    faults.push(fault.within(path(name, ["at"])));
-                }
-            }
+    /// Who plays in an evaluation: those it names, or everyone in the environment.
+    fn players<'b>(&'b self, evaluation: &'b EvaluateSpec) -> Vec<&'b String> {
+        let environment = self.environment(evaluation);
+        let seats = environment.into_iter().flat_map(|environment| &environment.seats);
+        match &evaluation.agents[..] {
+            [] => seats.flat_map(|seat| seat.agents()).collect(),
+            agents => agents.iter().collect(),
         }
     }
 
@@ -317,16 +239,8 @@ impl Scene<'_> {
         if let Some(place) = evaluation.stage.as_ref().and_then(|key| self.stages.place(key)) {
             return place;
         }
-        let environment = self.environments.place(&evaluation.environment);
-        let environment = environment.map(|place| self.environments.0[place].2);
-        let seats = environment
-            .into_iter()
-            .flat_map(|e| &e.seats)
-            .flat_map(|seat| seat.agents());
-        let players: Vec<&String> = match &evaluation.agents[..] {
-            [] => seats.collect(),
-            agents => agents.iter().collect(),
-        };
+        let environment = self.environment(evaluation);
+        let players = self.players(evaluation);
         let involved = |spec: &StageSpec| {
             environment.is_some_and(|environment| spec.runs(&evaluation.environment, environment))
                 || players.iter().any(|player| {
