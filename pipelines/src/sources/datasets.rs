@@ -13,6 +13,9 @@ use starling_record::read::{Columns, read_table};
 use starling_simulate::replay::Recorded;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Replica, tick of an evaluation, seating, lane and number: in this order episodes are taken.
+type EpisodeKey = (u32, u64, String, u32, u32);
+
 /// One recorded step.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
@@ -144,7 +147,7 @@ fn episodes(
     entities: &mut BTreeSet<String>,
 ) -> Result<Vec<(Recorded, Vec<Step>)>, Fault> {
     let (table, key) = entity.split_once('.').unwrap_or((entity, ""));
-    let mut found: BTreeMap<(u32, u64, String, u32, u32), BTreeMap<u32, Step>> = BTreeMap::new();
+    let mut found: BTreeMap<EpisodeKey, BTreeMap<u32, Step>> = BTreeMap::new();
     for batch in read_table(&run.run, "trajectories") {
         let batch = batch?;
         let columns = Columns(&batch);

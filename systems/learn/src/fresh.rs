@@ -10,6 +10,16 @@ use starling_components::random::{Key, Purpose};
 use starling_components::schedule::RunSeed;
 use starling_components::stage::StagePlan;
 
+/// What an agent forgets.
+type Forgetful<'a> = (
+    &'a EntityName,
+    &'a Replicas,
+    &'a AgentNetwork,
+    &'a mut Parameters,
+    Option<&'a mut OptimizerState>,
+    Option<&'a mut Normalization>,
+);
+
 /// The key of an agent's parameters at the start of `round` of `stage`: apart from those that it began the run with.
 fn key_of(seed: RunSeed, agent: &EntityName, stage: &EntityName, round: u32) -> Key {
     Key::of_seed(seed.0)
@@ -21,18 +31,7 @@ fn key_of(seed: RunSeed, agent: &EntityName, stage: &EntityName, round: u32) -> 
 /// Initialises the agents that begin a round, replica by replica as if each were alone.
 pub(crate) fn fresh(
     stages: Query<'_, '_, (&EntityName, &Clocks, &StagePlan)>,
-    mut agents: Query<
-        '_,
-        '_,
-        (
-            &EntityName,
-            &Replicas,
-            &AgentNetwork,
-            &mut Parameters,
-            Option<&mut OptimizerState>,
-            Option<&mut Normalization>,
-        ),
-    >,
+    mut agents: Query<'_, '_, Forgetful<'static>>,
     seed: Res<'_, RunSeed>,
 ) {
     for (stage, clocks, plan) in &stages {

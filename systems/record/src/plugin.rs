@@ -98,7 +98,7 @@ fn persist(world: &mut World) -> Result<(), Vec<Fault>> {
     let status = match () {
         () if !clocks.is_empty() && clocks.values().all(|c| c.finished) => Status::Finished,
         () if stop => Status::Interrupted,
-        () if tick % spec(world).commit.every.max(1) == 0 => Status::Running,
+        () if tick.is_multiple_of(spec(world).commit.every.max(1)) => Status::Running,
         () => return Ok(()),
     };
     let snapshot = save_world(world);

@@ -158,7 +158,13 @@ fn cloning_refuses_what_it_cannot_repeat() {
         &text.replace("max_steps = 60", "max_steps = 50"),
         &["simulated again gives rewards", &run, "rules and settings"],
     );
-    check_refused(&text.replace(&run, "nowhere/*"), &["no run matches"]);
+    // Runs that are not there yet: the file may be right, and cannot run.
+    let bench = Bench::new(&text.replace(&run, "nowhere/*"));
+    let checked = starling().succeed(&["check", &bench.file]);
+    assert!(checked.stderr.contains("no run matches"), "{}", checked.stderr);
+    let ended = starling().run(&["run", &bench.file, "--out", &bench.out("waiting")]);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no run matches"), "{}", ended.stderr);
     let strict = text.replace("entity ", "least_return = 1000.0\nentity ");
     check_refused(&strict, &["with a return of at least 1000", "lower `least_return`"]);
     check_refused(

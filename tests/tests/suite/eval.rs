@@ -117,9 +117,9 @@ fn eval_of_a_run_has_the_bits_of_its_own_evaluation() {
 #[test]
 fn eval_seats_everyone_with_everyone() {
     let bench = Bench::new();
-    bench.succeed(&["eval", "seed0", "seed1", "--episodes", "1", "--out", "seeds"]);
+    bench.succeed(&["eval", "seed0", "seed1", "--episodes", "1", "--out", "together"]);
     assert_eq!(
-        bench.seatings("seeds").len(),
+        bench.seatings("together").len(),
         4 * 4,
         "two seeds are one agent of four replicas"
     );

@@ -339,7 +339,7 @@ fn stages_in_wrong_files() {
         "learner.ppo    = { steps = 10",
         "policy = {}\nlearner.ppo    = { steps = 10",
         &[
-            "staged.toml:39:1: the network of `ego` is not that of `mate`: `actor.0.kernel` [784, 6] in the place of `actor.0.kernel` [784, 8]",
+            "staged.toml:39:1: the network of `ego` is not that of `mate`: `actor.out.kernel` [600, 6] in the place of `actor.0.kernel` [600, 8]",
         ],
     );
     check(

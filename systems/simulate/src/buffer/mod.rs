@@ -126,8 +126,8 @@ pub fn fill(
             .collect();
         users.sort_by_key(|(name, ..)| *name);
         let running = |member: &Member| groups.get(member.0).ok().filter(|clocks| clocks.running()).copied();
-        let clocks = users.iter().filter_map(|(_, _, member, _)| running(member));
-        let due = clocks.filter(|clocks| is_due(spec, clocks)).next();
+        let mut clocks = users.iter().filter_map(|(_, _, member, _)| running(member));
+        let due = clocks.find(|clocks| is_due(spec, clocks));
         let first = users.iter().find_map(|(_, _, member, _)| running(member));
         if let Some(clocks) = due.or(first.filter(|_| buffer.states.is_empty())) {
             match filled(
@@ -175,6 +175,9 @@ pub fn fill(
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
+/// The number of a replica and the states that it collected, `[entries, words]`.
+type Part = (u32, Arc<[u32]>);
+
 fn is_due(spec: &BufferSpec, clocks: &Clocks) -> bool {
     match spec.refresh {
         Refresh::Named(_) => clocks.begins_round(),
@@ -193,7 +196,7 @@ fn filled(
     normalizations: &Query<&Normalization>,
     seed: RunSeed,
     tick: u64,
-) -> Result<Vec<(u32, Arc<[u32]>)>, Fault> {
+) -> Result<Vec<Part>, Fault> {
     let Ok((environment, Seating::Fixed(seating))) = seated.get(buffer.environment) else {
         return Err(Fault::run("a buffer is filled by seats that do not change"));
     };
