@@ -176,7 +176,7 @@ pub fn collection(
             continue;
         }
         for (index, &agent) in plan.train.iter().enumerate() {
-            let (Ok((name, ..)), false) = (agents.get(agent), trained.contains(&(stage, agent))) else {
+            let (Ok((name, .., Some(_))), false) = (agents.get(agent), trained.contains(&(stage, agent))) else {
                 continue;
             };
             let message = format!(

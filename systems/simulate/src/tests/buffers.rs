@@ -82,7 +82,7 @@ fn a_buffer_keeps_every_third_state_of_every_pairing() {
 #[test]
 fn every_episode_begins_in_a_state_of_the_buffer() {
     let mut run = build(&tables(json!(2), json!({})));
-    let mut begun = 0;
+    let (mut begun, mut above) = (0, 0);
     for _ in 0..3 {
         run.tick();
         let states = states(&mut run);
@@ -91,17 +91,13 @@ fn every_episode_begins_in_a_state_of_the_buffer() {
                 let known = states[replica].chunks_exact(3).any(|kept| kept[..2] == state[..2]);
                 assert!(known, "{state:?} was not visited");
                 begun += 1;
+                above += usize::from(state[0] >= 4);
             }
         }
     }
     assert!(begun > 0, "no lane has just begun");
     // Starts of the rules lie below 4; with a buffer some lie above.
-    let blocks = run.ticks(1);
-    assert_eq!(
-        u32s(of_table(&blocks, "trajectories")[0], "step")[0],
-        0,
-        "the first row is a step of some episode"
-    );
+    assert!(above > 0, "every episode began where the rules begin");
 }
 
 #[test]
