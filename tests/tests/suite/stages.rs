@@ -352,7 +352,9 @@ fn stages_in_wrong_files() {
         "after = [\"sp\"]",
         &[
             "staged.toml:68:8: `ego` takes the parameters of `mate`, which learns in `mates`, but plays in `ego`",
+            "staged.toml:53:11: `ego` takes the parameters of `mate`, which are not there before the end of `mates`",
             "staged.toml:68:8: `partner` takes the parameters of `mate`, which learns in `mates`, but plays in `ego`",
+            "staged.toml:53:11: `partner` takes the parameters of `mate`, which are not there before the end of `mates`",
         ],
     );
     check(

@@ -1,6 +1,6 @@
 //! Buffers: what they keep, who starts from it, when it changes, and that all of it repeats.
 
-use super::{Run, of_table, u32s};
+use super::Run;
 use crate::blocks::LaneBlocks;
 use crate::buffer::StateBuffer;
 use serde_json::{Value, json};
