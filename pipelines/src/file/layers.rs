@@ -47,14 +47,16 @@ impl Origin {
         if path.is_file() {
             return Ok(Self::Path(path.to_owned()));
         }
-        if path.is_dir() {
-            let fault = starling_components::Fault::pipeline(format!("`{argument}` is a folder, not a pipeline file"));
-            return Err(fault
-                .advise("name a file in it; a recorded run goes on with `starling resume`")
-                .into());
-        }
         match builtin::find(argument) {
             Ok(name) => Ok(Self::Builtin(name.to_owned())),
+            // After the names: a folder may well be called `quick`.
+            Err(_) if path.is_dir() => {
+                let fault =
+                    starling_components::Fault::pipeline(format!("`{argument}` is a folder, not a pipeline file"));
+                Err(fault
+                    .advise("name a file in it; a recorded run goes on with `starling resume`")
+                    .into())
+            }
             Err(advice) => Err(Problem::from(
                 starling_components::Fault::pipeline(format!("no file or built-in pipeline is called `{argument}`"))
                     .advise(advice),

@@ -172,6 +172,10 @@ fn cloning_refuses_what_it_cannot_repeat() {
         &["no dataset is called `shwn`"],
     );
     check_refused(&text.replace("entity ", "seats = [1]\nentity "), &["has 1 seats"]);
+    check_refused(
+        &text.replace("[agent.pupil]", "[agent.pupil]\nnormalize = { observations = true }"),
+        &["learnt from as it was recorded"],
+    );
     // Training episodes of the source can be imitated too.
     let trained = Bench::new(
         &text

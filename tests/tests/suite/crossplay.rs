@@ -138,6 +138,14 @@ fn crossplay_is_exact_on_any_number_of_threads_and_when_resumed() {
         let other = bench.run(threads, &["--threads", threads]);
         starling().succeed(&["diff", &one.display().to_string(), &other.display().to_string()]);
     }
+    // Tick 2 has an evaluation, so the run is left before, at and after one.
+    for ticks in ["1", "2", "3"] {
+        let (file, out) = (bench.path("pairs.toml"), bench.path(&format!("left-{ticks}")));
+        let left = starling().run(&["run", &file, "--out", &out, "--ticks", ticks]);
+        assert_eq!(left.code, Some(3), "{}", left.stderr);
+        starling().succeed(&["resume", &out]);
+        starling().succeed(&["diff", &one.display().to_string(), &out]);
+    }
     assert_eq!(rows::table(&one, "matches").len(), 2 * 9 + 12);
 }
 

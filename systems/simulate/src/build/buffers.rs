@@ -41,7 +41,8 @@ pub fn buffers(
     let environment_keys = by_key(environments.iter().map(|(entity, name, ..)| (entity, name)));
     let replicas_of = |seating: Option<&Seating>| match seating {
         Some(Seating::Fixed(seats)) => seats.first().and_then(|&agent| agents.get(agent).ok()),
-        _ => None,
+        Some(Seating::Changing(seats)) => agents.get(seats.lead).ok(),
+        None => None,
     };
     let mut sorted: Vec<_> = buffers.iter().collect();
     sorted.sort_by_key(|(_, name, _)| *name);

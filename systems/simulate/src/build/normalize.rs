@@ -92,6 +92,11 @@ fn settings_problem(spec: &AgentSpec, normalize: &NormalizeSpec) -> Option<Fault
         let fault = Fault::pipeline("a script sees and earns what the environment gives");
         return Some(fault.advise("leave `normalize` out, or give the agent a `policy`"));
     }
+    if spec.dataset().is_some() {
+        let fault =
+            Fault::pipeline("a dataset is learnt from as it was recorded, and what is acted on would be normalised");
+        return Some(fault.advise("leave `normalize` out; `layer_norm` in the policy's layers normalises in both"));
+    }
     if !normalize.observations && !normalize.rewards {
         let fault = Fault::pipeline("nothing is normalised");
         return Some(fault.advise("set `observations`, `rewards` or both to true, or leave `normalize` out"));

@@ -180,6 +180,24 @@ fn a_stage_ends_and_starts() {
 }
 
 #[test]
+fn a_buffer_has_the_replicas_of_seats_that_change() {
+    let tables = json!({
+        "environment": {
+            "game": { "rules": "test_game", "lanes": 3, "seats": ["one", "one"] },
+            "practice": {
+                "rules": "test_game", "lanes": 3, "seats": ["other", "other"], "rotate": true, "starts": { "buffer": "past" },
+            },
+        },
+        "agent": { "one": { "script": "random", "replicas": 2 }, "other": { "script": "random", "replicas": 3 } },
+        "buffer": { "past": { "environment": "game", "episodes": 1 } },
+    });
+    check(
+        &tables,
+        &[("environment.practice.starts.buffer", "`practice` has 3 replicas")],
+    );
+}
+
+#[test]
 fn buffers_are_filled_and_used() {
     let tables = json!({
         "environment": {
