@@ -3,6 +3,7 @@
 use starling_components::Fault;
 use starling_record::Run;
 use starling_record::read::{Columns, read_table};
+use starling_record::steps::{EpisodeKey, StepRow, each_step};
 use std::collections::BTreeMap;
 
 /// The returns of the episodes that one evaluation played with one replica at its last moment.
@@ -58,24 +59,6 @@ pub(super) fn evaluations(run: &Run) -> Result<BTreeMap<String, BTreeMap<u32, Sc
     Ok(found)
 }
 
-/// Which recorded episode. Every evaluation plays episode 0 of its lanes anew, so its tick belongs to the name; a training episode may span
-/// ticks, and `tick` is 0.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct EpisodeId {
-    /// E.g. `evaluate.selfplay`.
-    pub(super) entity: String,
-    /// Tick of an evaluation.
-    pub(super) tick: u64,
-    /// Number of the replica; of an evaluation, of the one in the first seat.
-    pub(super) replica: u32,
-    /// `agent:replica` of each seat in an evaluation, comma-separated: its cell. Empty for training and where it was not recorded.
-    pub(super) seating: String,
-    /// Lane within the replica.
-    pub(super) lane: u32,
-    /// Number within the lane.
-    pub(super) episode: u32,
-}
-
 /// What is known of an episode without its steps.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Summary {
@@ -91,47 +74,37 @@ pub(super) struct Summary {
     pub(super) seating: String,
 }
 
-/// One recorded step.
-#[derive(Debug, Clone)]
-pub(super) struct Step {
-    /// `[seats x components]`.
-    pub(super) actions: Vec<i32>,
-    /// The row's tick.
-    pub(super) tick: u64,
-    /// See [`Summary::seating`].
-    pub(super) seating: String,
-    /// `[seats]`.
-    pub(super) rewards: Vec<f32>,
-    /// The episode ended here.
-    pub(super) ended: bool,
-}
-
 /// Every recorded episode of which the first step is there.
-pub(super) fn recorded(run: &Run) -> Result<BTreeMap<EpisodeId, Summary>, Fault> {
-    let mut found: BTreeMap<EpisodeId, Summary> = BTreeMap::new();
-    each_step(run, |id, number, step| {
-        let summary = found.entry(id).or_default();
-        if summary.steps == number {
-            let seats = step.rewards.len().max(1) as f64;
-            if number == 0 {
-                summary.first_tick = step.tick;
-                summary.seating = step.seating;
+pub(super) fn recorded(run: &Run) -> Result<BTreeMap<EpisodeKey, Summary>, Fault> {
+    let mut found: BTreeMap<EpisodeKey, Summary> = BTreeMap::new();
+    each_step(
+        run,
+        |_| true,
+        |id, step| {
+            let summary = found.entry(id).or_default();
+            if summary.steps == step.step {
+                let seats = step.rewards.len().max(1) as f64;
+                if step.step == 0 {
+                    summary.first_tick = step.tick;
+                    summary.seating = step.seating;
+                }
+                summary.steps += 1;
+                summary.total += step.rewards.iter().map(|&r| f64::from(r)).sum::<f64>() / seats;
+                summary.ended |= step.ended;
             }
-            summary.steps += 1;
-            summary.total += step.rewards.iter().map(|&r| f64::from(r)).sum::<f64>() / seats;
-            summary.ended |= step.ended;
-        }
-    })?;
+        },
+    )?;
     found.retain(|_, summary| summary.steps > 0);
     Ok(found)
 }
 
 /// The steps of one episode, in order.
-pub(super) fn steps_of(run: &Run, wanted: &EpisodeId) -> Result<Vec<Step>, Fault> {
-    let mut steps: BTreeMap<u32, Step> = BTreeMap::new();
-    each_step(run, |id, number, step| {
+pub(super) fn steps_of(run: &Run, wanted: &EpisodeKey) -> Result<Vec<StepRow>, Fault> {
+    let mut steps: BTreeMap<u32, StepRow> = BTreeMap::new();
+    let own = |entity: &str| entity == wanted.entity;
+    each_step(run, own, |id, step| {
         if id == *wanted {
-            steps.insert(number, step);
+            steps.insert(step.step, step);
         }
     })?;
     let whole = steps.keys().copied().eq(0..steps.len() as u32);
@@ -142,38 +115,4 @@ pub(super) fn steps_of(run: &Run, wanted: &EpisodeId) -> Result<Vec<Step>, Fault
         )));
     }
     Ok(steps.into_values().collect())
-}
-
-fn each_step(run: &Run, mut see: impl FnMut(EpisodeId, u32, Step)) -> Result<(), Fault> {
-    for batch in read_table(run, "trajectories") {
-        let batch = batch?;
-        let columns = Columns(&batch);
-        let (entity, tick) = (columns.text("entity")?, columns.u64("tick")?);
-        let (replica, lane) = (columns.u32("replica")?, columns.u32("lane")?);
-        let (episode, step) = (columns.u32("episode")?, columns.u32("step")?);
-        let (terminated, truncated) = (columns.flags("terminated")?, columns.flags("truncated")?);
-        let seating = columns.text_if_any("seating")?;
-        for row in 0..batch.num_rows() {
-            let entity = entity.value(row).to_owned();
-            let evaluated = entity.starts_with("evaluate.");
-            let seating = seating.map(|names| names.value(row).to_owned()).unwrap_or_default();
-            let id = EpisodeId {
-                tick: if evaluated { tick[row] } else { 0 },
-                entity,
-                replica: replica[row],
-                seating: if evaluated { seating.clone() } else { String::new() },
-                lane: lane[row],
-                episode: episode[row],
-            };
-            let read = Step {
-                tick: tick[row],
-                seating,
-                actions: columns.i32_list("actions", row)?,
-                rewards: columns.f32_list("rewards", row)?,
-                ended: terminated.value(row) || truncated.value(row),
-            };
-            see(id, step[row], read);
-        }
-    }
-    Ok(())
 }

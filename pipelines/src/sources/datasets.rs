@@ -9,23 +9,9 @@ use starling_components::simulate::Simulate;
 use starling_components::spaces::{ActionBuffer, ObservationBuffer, SeatShape};
 use starling_components::specs::{DatasetSpec, EnvironmentSpec};
 use starling_components::{EntityName, Fault};
-use starling_record::read::{Columns, read_table};
+use starling_record::steps::{EpisodeKey, StepRow, each_step};
 use starling_simulate::replay::Recorded;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Replica, tick of an evaluation, seating, lane and number: in this order episodes are taken.
-type EpisodeKey = (u32, u64, String, u32, u32);
-
-/// One recorded step.
-#[derive(Debug, Clone)]
-pub(super) struct Step {
-    /// `[seats x components]`, floats by bit pattern.
-    pub(super) actions: Vec<i32>,
-    /// `[seats]`.
-    pub(super) rewards: Vec<f32>,
-    /// The episode ended here.
-    pub(super) ended: bool,
-}
 
 /// Finds the steps that `spec` asks for and notes what was found in it.
 ///
@@ -40,7 +26,7 @@ pub(super) fn take(spec: &mut DatasetSpec, environment: &dyn Simulate) -> Result
     } else {
         look_again(spec)?
     };
-    let mut whole: Vec<(&SourceRun, Recorded, Vec<Step>)> = Vec::new();
+    let mut whole: Vec<(&SourceRun, Recorded, Vec<StepRow>)> = Vec::new();
     let mut entities = BTreeSet::new();
     for run in &runs {
         refuse_buffers(run, &spec.entity).map_err(|fault| fault.within(["entity"]))?;
@@ -140,59 +126,36 @@ fn refuse_buffers(run: &SourceRun, entity: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The whole episodes of `entity`, by replica, tick and seating of an evaluation, lane and number.
+/// The whole episodes of `entity`, in the order of their keys.
 fn episodes(
     run: &SourceRun,
     entity: &str,
     entities: &mut BTreeSet<String>,
-) -> Result<Vec<(Recorded, Vec<Step>)>, Fault> {
+) -> Result<Vec<(Recorded, Vec<StepRow>)>, Fault> {
     let (table, key) = entity.split_once('.').unwrap_or((entity, ""));
-    let mut found: BTreeMap<EpisodeKey, BTreeMap<u32, Step>> = BTreeMap::new();
-    for batch in read_table(&run.run, "trajectories") {
-        let batch = batch?;
-        let columns = Columns(&batch);
-        let (names, tick) = (columns.text("entity")?, columns.u64("tick")?);
-        let (replica, lane) = (columns.u32("replica")?, columns.u32("lane")?);
-        // Older runs do not say who sat where: replica r met replica r.
-        let seatings = columns.text_if_any("seating")?;
-        let (episode, step) = (columns.u32("episode")?, columns.u32("step")?);
-        let (terminated, truncated) = (columns.flags("terminated")?, columns.flags("truncated")?);
-        for row in 0..batch.num_rows() {
-            if names.value(row) != entity {
-                entities.insert(names.value(row).to_owned());
-                continue;
-            }
-            // An evaluation plays episode 0 of its lanes anew every time; a training episode may span ticks.
-            let tick = if table == "evaluate" { tick[row] } else { 0 };
-            let seating = seatings
-                .filter(|_| table == "evaluate")
-                .map_or("", |names| names.value(row))
-                .to_owned();
-            let steps = found
-                .entry((replica[row], tick, seating, lane[row], episode[row]))
-                .or_default();
-            steps.insert(
-                step[row],
-                Step {
-                    actions: columns.i32_list("actions", row)?,
-                    rewards: columns.f32_list("rewards", row)?,
-                    ended: terminated.value(row) || truncated.value(row),
-                },
-            );
+    let mut found: BTreeMap<EpisodeKey, BTreeMap<u32, StepRow>> = BTreeMap::new();
+    let wanted = |other: &str| {
+        let own = other == entity;
+        if !own && !entities.contains(other) {
+            entities.insert(other.to_owned());
         }
-    }
+        own
+    };
+    each_step(&run.run, wanted, |key, step| {
+        found.entry(key).or_default().insert(step.step, step);
+    })?;
     let whole = found.into_iter().filter(|(_, steps)| {
         let counted = steps.keys().copied().eq(0..steps.len() as u32);
         counted && steps.values().next_back().is_some_and(|last| last.ended)
     });
-    let recorded = whole.map(|((replica, tick, seating, lane, episode), steps)| {
+    let recorded = whole.map(|(id, steps)| {
         let recorded = Recorded {
             entity: EntityName::new(table, key),
-            replica,
-            seating,
-            lane,
-            episode,
-            tick,
+            replica: id.replica,
+            seating: id.seating,
+            lane: id.lane,
+            episode: id.episode,
+            tick: id.tick,
         };
         (recorded, steps.into_values().collect())
     });
@@ -200,8 +163,9 @@ fn episodes(
 }
 
 /// Sum over steps of the mean over seats.
-fn return_of(steps: &[Step]) -> f64 {
-    let mean = |step: &Step| step.rewards.iter().map(|&r| f64::from(r)).sum::<f64>() / step.rewards.len().max(1) as f64;
+fn return_of(steps: &[StepRow]) -> f64 {
+    let mean =
+        |step: &StepRow| step.rewards.iter().map(|&r| f64::from(r)).sum::<f64>() / step.rewards.len().max(1) as f64;
     steps.iter().map(mean).sum()
 }
 

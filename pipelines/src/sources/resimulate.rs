@@ -1,11 +1,11 @@
 //! One recorded episode, simulated again: what each imitated seat saw and did. The rewards must come out as recorded, bit for bit.
 
-use super::datasets::Step;
 use starling_components::Fault;
 use starling_components::demonstrations::DemonstratedSteps;
 use starling_components::schedule::RunSeed;
 use starling_components::simulate::{Simulate, StepOutputs};
 use starling_components::spaces::{ActionBuffer, ActionSpace, EnvironmentShape, ObservationBuffer};
+use starling_record::steps::StepRow;
 use starling_simulate::replay::{Recorded, open};
 
 /// The decisions of one episode, by step and then seat.
@@ -24,7 +24,7 @@ pub(super) fn resimulate(
     environment: &dyn Simulate,
     seed: RunSeed,
     recorded: &Recorded,
-    steps: &[Step],
+    steps: &[StepRow],
     seats: &[usize],
 ) -> Result<Rows, Fault> {
     let shape = environment.shape();
@@ -86,7 +86,7 @@ pub(super) fn resimulate(
 }
 
 /// The actions of a step, `[seats, components]`, if the environment can take them.
-fn actions_of(shape: &EnvironmentShape, step: &Step) -> Result<ActionBuffer, String> {
+fn actions_of(shape: &EnvironmentShape, step: &StepRow) -> Result<ActionBuffer, String> {
     let (seats, components) = (shape.seats.len(), shape.action_components());
     if step.actions.len() != seats * components || step.rewards.len() != seats {
         return Err(format!(

@@ -194,3 +194,30 @@ fn eval_tells_what_is_not_there() {
     bench.refuse(&["eval", "trained.toml"], "does not say which environment");
     bench.refuse(&["eval", "seed0", "--in", "ppo_cartpole"], "");
 }
+
+#[test]
+fn eval_of_a_file_from_elsewhere() {
+    let bench = Bench(tempfile::tempdir().expect("a scratch folder"));
+    let shipped = starling_tests::cli::repository().join("tests/golden/jaxmarl/tiny_cnn.safetensors");
+    std::fs::copy(shipped, bench.path("cooks.safetensors")).expect("a JaxMARL policy");
+    let text = r#"
+name  = "eval/elsewhere"
+until = { ticks = 1 }
+
+[environment.kitchen]
+rules.overcooked_v1 = { layout = "cramped_room", max_steps = 30 }
+lanes = 4
+seats = ["chef", "chef"]
+
+[agent.chef]
+policy = { layers = [{ conv = [4, 3] }, { conv = [4, 2] }, "flatten", { dense = 8 }], heads = { actor = [{ ignored_dense = 8 }], critic = [{ dense = 8 }] } }
+"#;
+    std::fs::write(bench.path("kitchen.toml"), text).expect("a pipeline");
+    let args = ["eval", "cooks.safetensors", "--in", "kitchen.toml", "--episodes", "3"];
+    bench.succeed(&[&args[..], &["--names", "jaxmarl", "--out", "cooks"]].concat());
+    assert_eq!(bench.seatings("cooks"), ["cooks:0,cooks:0"]);
+    // By our own names there is nothing in the file.
+    let refused = bench.run(&[&args[..], &["--out", "wrong"]].concat());
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("say names = \"jaxmarl\""), "{}", refused.stderr);
+}

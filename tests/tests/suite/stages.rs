@@ -374,6 +374,15 @@ fn stages_in_wrong_files() {
             "staged.toml:48:11: `pool` takes the parameters of `sp`, which are not there before the end of `mates`",
         ],
     );
+    // What is wrong with an environment is told once, not again of everyone whom it was to train.
+    check(
+        "seats = [\"ego\", \"partner\"]",
+        "seats = [\"ego\", { draw = [\"partner\"], weights = [1, 2] }]",
+        &[
+            "staged.toml:12:49: 2 weights for 1 agents",
+            "staged.toml:53:11: who plays in `kitchen` changes, so an evaluation cannot take it over",
+        ],
+    );
     check(
         "fresh  = [\"sp\"]",
         "fresh  = [\"mate\"]",

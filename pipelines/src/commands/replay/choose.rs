@@ -2,14 +2,15 @@
 
 use super::ReplayArgs;
 use crate::commands::Context;
-use crate::commands::records::{EpisodeId, Summary};
+use crate::commands::records::Summary;
 use serde_json::{Value, json};
 use starling_components::Fault;
+use starling_record::steps::EpisodeKey;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Leaves the episodes that are asked for.
-pub(super) fn filter(episodes: &mut BTreeMap<EpisodeId, Summary>, args: &ReplayArgs) {
+pub(super) fn filter(episodes: &mut BTreeMap<EpisodeKey, Summary>, args: &ReplayArgs) {
     let seating = args.seating.as_ref().map(|seating| seating.replace(' ', ""));
     episodes.retain(|id, summary| {
         args.entity.as_ref().is_none_or(|entity| *entity == id.entity)
@@ -22,8 +23,8 @@ pub(super) fn filter(episodes: &mut BTreeMap<EpisodeId, Summary>, args: &ReplayA
 }
 
 /// An evaluation's last, lowest replica first; else the last training episode that ended.
-pub(super) fn choose(episodes: &BTreeMap<EpisodeId, Summary>) -> Result<(&EpisodeId, &Summary), Fault> {
-    let evaluation = |id: &EpisodeId| id.entity.starts_with("evaluate.");
+pub(super) fn choose(episodes: &BTreeMap<EpisodeKey, Summary>) -> Result<(&EpisodeKey, &Summary), Fault> {
+    let evaluation = |id: &EpisodeKey| id.entity.starts_with("evaluate.");
     let last = episodes.keys().filter(|id| evaluation(id)).map(|id| id.tick).max();
     let evaluated = episodes.iter().find(|(id, _)| evaluation(id) && Some(id.tick) == last);
     let trained = || episodes.iter().rfind(|(_, summary)| summary.ended);
@@ -35,7 +36,7 @@ pub(super) fn choose(episodes: &BTreeMap<EpisodeId, Summary>) -> Result<(&Episod
     })
 }
 
-pub(super) fn list(context: Context, episodes: &BTreeMap<EpisodeId, Summary>) {
+pub(super) fn list(context: Context, episodes: &BTreeMap<EpisodeKey, Summary>) {
     if context.json {
         let rows = episodes.iter().map(|(id, s)| {
             json!({

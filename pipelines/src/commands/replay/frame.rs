@@ -1,11 +1,11 @@
 //! One state of an episode, with what is done in it and what the seats think: as text, as JSON, as a caption.
 
 use super::parameters::Source;
-use crate::commands::records::EpisodeId;
 use serde_json::{Value, json};
 use starling_components::EntityName;
 use starling_components::picture::Portrait;
 use starling_components::spaces::ActionSpace;
+use starling_record::steps::EpisodeKey;
 use starling_simulate::watch::Thought;
 use std::fmt::Write as _;
 
@@ -24,8 +24,8 @@ pub(super) struct Title {
 }
 
 impl Title {
-    pub(super) fn of_recorded(id: &EpisodeId, steps: usize) -> Self {
-        let EpisodeId {
+    pub(super) fn of_recorded(id: &EpisodeKey, steps: usize) -> Self {
+        let EpisodeKey {
             entity,
             tick,
             replica,

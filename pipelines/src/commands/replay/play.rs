@@ -4,13 +4,14 @@ use super::frame::{Frame, SeatFrame, Title};
 use super::parameters::{self, Source};
 use super::{ReplayArgs, choose, entity_name};
 use crate::commands::Context;
-use crate::commands::records::{self, EpisodeId, Step};
+use crate::commands::records;
 use bevy_ecs::prelude::*;
 use starling_components::random::{Key, Purpose};
 use starling_components::schedule::RunSeed;
 use starling_components::spaces::EnvironmentShape;
 use starling_components::{EntityName, Fault};
 use starling_record::Run;
+use starling_record::steps::{EpisodeKey, StepRow};
 use starling_simulate::replay::{Recorded, environment_of, open, seated_in};
 use starling_simulate::watch::{Sitter, Thought, Watched, sit};
 
@@ -20,7 +21,7 @@ const ENDLESS: u32 = 10_000;
 /// Where actions come from.
 pub(super) enum Moves {
     /// As recorded, to be compared.
-    Recorded(Vec<Step>),
+    Recorded(Vec<StepRow>),
     /// From the seats' policies.
     Chosen,
 }
@@ -135,7 +136,7 @@ fn environment_name(world: &mut World, key: Option<&str>) -> Result<EntityName, 
 }
 
 /// `agent:replica` by seat where no row says it: everyone of the table with the episode's replica.
-fn seating_of(world: &mut World, entity: &EntityName, id: &EpisodeId) -> String {
+fn seating_of(world: &mut World, entity: &EntityName, id: &EpisodeKey) -> String {
     let seats = seated_in(world, entity);
     let with_replica = seats.iter().map(|seat| {
         let agent = seat.split(':').next().unwrap_or(seat);
@@ -198,7 +199,7 @@ fn step(
     watched: &mut Watched,
     number: usize,
     total: &mut f64,
-    recorded: Option<&Step>,
+    recorded: Option<&StepRow>,
     last: bool,
 ) -> Result<(Frame, Option<(Frame, bool)>), Fault> {
     let portrait = watched.portray();
@@ -261,7 +262,7 @@ fn actions_of(shape: &EnvironmentShape, thoughts: &[Option<Thought>]) -> Vec<i32
     actions
 }
 
-fn compare(number: usize, step: &Step, rewards: &[f32], ended: bool) -> Result<(), Fault> {
+fn compare(number: usize, step: &StepRow, rewards: &[f32], ended: bool) -> Result<(), Fault> {
     let same = rewards.len() == step.rewards.len()
         && rewards
             .iter()

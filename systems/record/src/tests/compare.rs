@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::diff::{Difference, diff};
-use crate::read::{Columns, EpisodeKey, episodes, metric_curves, open_part, part_bytes, read_table, recorded_steps};
+use crate::read::{Columns, episodes, metric_curves, open_part, part_bytes, read_table};
+use crate::steps::{EpisodeKey, each_step};
 use crate::verify::verify;
 use starling_components::specs::KeepCheckpoints;
 use starling_components::table::{Block, ColumnData};
@@ -130,19 +131,31 @@ fn rows_read_back_as_they_were_written() {
         (all.len(), all[1].tick, all[1].returns[1], all[1].truncated),
         (10, 4, 1.0, true)
     );
-    let steps = recorded_steps(&run, |key| key.episode == 4 && key.lane == 2).unwrap();
-    let (key, steps) = steps.first_key_value().unwrap();
     let expected = EpisodeKey {
         entity: "environment.kitchen".into(),
+        tick: 0,
         replica: 0,
+        seating: String::new(),
         lane: 2,
         episode: 4,
     };
-    assert_eq!(*key, expected);
+    let (mut steps, mut entities) = (Vec::new(), std::collections::BTreeSet::new());
+    let kitchens = |entity: &str| {
+        entities.insert(entity.to_owned());
+        entity == "environment.kitchen"
+    };
+    each_step(&run, kitchens, |key, step| {
+        assert_eq!(key.entity, "environment.kitchen");
+        if key == expected {
+            steps.push(step);
+        }
+    })
+    .unwrap();
+    assert!(entities.contains("environment.kitchen"));
     assert_eq!(steps.iter().map(|s| s.step).collect::<Vec<_>>(), [0, 1, 2, 3]);
     assert_eq!((&steps[0].actions[..], steps[3].ended), (&[2, 3][..], true));
-    let seatings: Vec<_> = steps.iter().map(|s| s.seating.as_deref()).collect();
-    let two = [Some("chef:0,chef:0"), Some("chef:0,guest:2")];
+    let seatings: Vec<_> = steps.iter().map(|s| s.seating.as_str()).collect();
+    let two = ["chef:0,chef:0", "chef:0,guest:2"];
     assert_eq!(seatings, [two[0], two[1], two[0], two[1]]);
 }
 

@@ -63,7 +63,8 @@ pub fn totals(
             }
         };
         if clocks.per_tick.ticks == 0 {
-            if spec.is_some() {
+            // One that names environments has some that could not be built, which was told.
+            if spec.is_some() && plan.environments.is_empty() {
                 let fault = Fault::pipeline(format!("stage `{}` does nothing: no environment runs in it", name.key));
                 faults.push(fault.advise("name one in its `environments`").within(at(&[])));
             }

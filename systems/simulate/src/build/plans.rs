@@ -172,7 +172,9 @@ pub fn collection(
         commands.entity(stage).insert(plans);
     }
     for (stage, spec_name, plan, _) in &stages {
-        if spec_name.table != "stage" {
+        // What could not be built or seated was told; nothing follows about who sits there.
+        let whole = plan.environments.iter().all(|&place| environments.contains(place));
+        if spec_name.table != "stage" || !whole {
             continue;
         }
         for (index, &agent) in plan.train.iter().enumerate() {
