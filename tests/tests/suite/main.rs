@@ -15,6 +15,7 @@ mod greedy_cook;
 mod guides;
 mod jaxmarl;
 mod learning;
+mod minatar;
 mod mountain_car;
 mod mountain_car_continuous;
 mod normalize;

@@ -271,6 +271,7 @@ impl Rules for Breakout {
             .check(words)
             .and(require(state.words() == words[HEAD..], "it has unknown bits"))
             .and(require(inside, "something is outside the board"))
+            .and(require(state.ball_y < LAST, "the ball is lost"))
             .and(require(state.bricks <= WALL, "a brick is outside the wall"))
             .map_err(|what| damaged("Breakout", what))
     }

@@ -31,7 +31,7 @@ use super::super::game::{LAST, require};
 use super::SEABED;
 
 /// Words of a state after the first two.
-pub(super) const WORDS: usize = LISTS + (2 * FEW + BULLETS + 2 * MANY) / 2;
+pub const WORDS: usize = LISTS + (2 * FEW + BULLETS + 2 * MANY) / 2;
 const LISTS: usize = 7;
 const FEW: usize = 8;
 const BULLETS: usize = 72;
