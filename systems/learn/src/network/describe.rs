@@ -266,8 +266,8 @@ impl Network {
         self.seat.observation.element
     }
 
-    /// The kernels over slices also learn, not only act; else the Candle graph learns.
+    /// The kernels over slices act and learn; else the Candle graph does.
     pub fn fused(&self) -> bool {
-        self.plan.as_ref().is_some_and(|plan| plan.trains)
+        self.plan.is_some()
     }
 }

@@ -1,8 +1,9 @@
 //! A network, described once: a trunk, a head for the policy and one for the value, each a list of layers, over one flat buffer of parameters.
 //!
 //! The description has two implementations with one meaning: `graph` (Candle; any layer; the reference) and `plan` (kernels over
-//! slices; the layers that come with the crate). `rows` acts, [`pass`] learns.
+//! slices; the layers that come with the crate). `rows` acts, [`pass`] learns, both by the same [`kernels`].
 
+mod chain;
 pub mod conv;
 pub mod dense;
 mod describe;
@@ -17,7 +18,6 @@ mod names;
 pub mod pass;
 pub mod plain;
 mod plan;
-pub mod product;
 mod rows;
 
 pub use describe::{Head, Network, Stage};

@@ -2,15 +2,16 @@
 
 use super::layer::Kernel;
 use super::{Network, Stage};
+use std::ops::Range;
 
 /// One kernel in its place.
 #[derive(Debug, Clone)]
 pub(crate) struct Op {
     pub(crate) kernel: Kernel,
-    /// Offset of the first tensor (kernel or scale).
-    pub(crate) weights: usize,
-    /// Offset of the second tensor (bias).
-    pub(crate) bias: usize,
+    /// Place of the first tensor (kernel or scale) in the flat buffer; empty if there is none.
+    pub(crate) weights: Range<usize>,
+    /// Place of the second tensor (bias), behind the first.
+    pub(crate) bias: Range<usize>,
     /// The op whose output it reads; `None` for the observation.
     pub(crate) from: Option<usize>,
     /// Numbers of an output row.
@@ -27,8 +28,6 @@ pub(crate) struct Plan {
     pub(crate) policy: usize,
     /// The op that puts out the value.
     pub(crate) value: usize,
-    /// Every op has a backward pass.
-    pub(crate) trains: bool,
     /// Only dense kernels read the observation, so that its zeros can be skipped.
     pub(crate) sparse: bool,
 }
@@ -44,7 +43,6 @@ impl Plan {
             let later_reader = |op: &Op| op.from.is_some() && op.from == ops[i].from;
             ops[i].adds = ops[i + 1..].iter().any(later_reader);
         }
-        let trains = !ops.iter().any(|op| matches!(op.kernel, Kernel::Conv { .. }));
         let sparse = ops
             .iter()
             .filter(|op| op.from.is_none())
@@ -53,7 +51,6 @@ impl Plan {
             ops,
             policy,
             value,
-            trains,
             sparse,
         })
     }
@@ -66,11 +63,11 @@ fn append(ops: &mut Vec<Op>, stages: &[Stage], mut from: Option<usize>) -> Optio
         if kernel == Kernel::Reshape {
             continue;
         }
-        let offset = |i: usize| stage.tensors.get(i).map_or(0, |range| range.start);
+        let tensor = |i: usize| stage.tensors.get(i).map_or(0..0, Clone::clone);
         ops.push(Op {
             kernel,
-            weights: offset(0),
-            bias: offset(1),
+            weights: tensor(0),
+            bias: tensor(1),
             from,
             len: stage.layer.output().iter().product(),
             adds: false,
