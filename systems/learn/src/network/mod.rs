@@ -21,8 +21,8 @@ mod plan;
 mod rows;
 
 pub use describe::{Head, Network, Stage};
+pub(crate) use starling_components::quantity::field_key;
 
-use starling_components::EntityName;
 use starling_components::random::Key;
 use std::sync::Arc;
 
@@ -39,13 +39,12 @@ pub struct AgentContext {
     pub replicas: u32,
     /// Rows per step of one replica: lanes x own seats, over all its environments; the most where they vary.
     pub rows_per_step: usize,
+    /// Some of its environments write masks of legal moves.
+    pub masks: bool,
+    /// Who sits in its seats changes from episode to episode: by rotation or by draws.
+    pub seats_change: bool,
     /// How many of these rows are the agent's differs from rollout to rollout: some of its seats can be idle, or are drawn.
     pub rows_vary: bool,
     /// The pipeline records numbers about every optimiser step.
     pub diagnostics: bool,
-}
-
-/// The key of a number in an agent's tables, so that two drawn numbers differ: from the agent's key and the number's name.
-pub(crate) fn field_key(agent: Key, field: &str) -> Key {
-    agent.entity(&EntityName::new("field", field))
 }

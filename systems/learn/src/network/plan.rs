@@ -1,7 +1,7 @@
 //! The network as a list of kernels over slices: which kernel reads which one's output, and where its parameters lie.
 
 use super::layer::Kernel;
-use super::{Network, Stage};
+use super::{Head, Network, Stage};
 use std::ops::Range;
 
 /// One kernel in its place.
@@ -26,7 +26,7 @@ pub(crate) struct Plan {
     pub(crate) ops: Vec<Op>,
     /// The op that puts out logits or means.
     pub(crate) policy: usize,
-    /// The op that puts out the value.
+    /// The op that puts out the value; that of `policy` where the head puts out action-values.
     pub(crate) value: usize,
     /// Only dense kernels read the observation, so that its zeros can be skipped.
     pub(crate) sparse: bool,
@@ -38,7 +38,10 @@ impl Plan {
         let mut ops = Vec::new();
         let trunk = append(&mut ops, &network.trunk, None)?;
         let policy = append(&mut ops, &network.actor, trunk)??;
-        let value = append(&mut ops, &network.critic, trunk)??;
+        let value = match network.head {
+            Head::ActionValues { .. } => policy,
+            _ => append(&mut ops, &network.critic, trunk)??,
+        };
         for i in 0..ops.len() {
             let later_reader = |op: &Op| op.from.is_some() && op.from == ops[i].from;
             ops[i].adds = ops[i + 1..].iter().any(later_reader);
