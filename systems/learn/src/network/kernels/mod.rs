@@ -4,12 +4,14 @@
 //! batch anywhere, and a row acts as it learns.
 
 pub mod activation;
+pub mod cells;
 pub mod conv;
 pub mod dense;
 mod lanes;
 pub mod layer_norm;
 pub mod product;
 mod sparse;
+mod sparse_conv;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -24,4 +26,5 @@ pub struct Scratch {
     weights: Vec<f32>,
     by_input: sparse::ByInput,
     runs: Vec<tile::Run>,
+    cell_ends: Vec<u32>,
 }
