@@ -11,6 +11,7 @@ pub mod distribution;
 mod fresh;
 pub mod gae;
 pub mod learner;
+pub mod measure;
 pub mod network;
 pub mod optimizer;
 mod plugin;
