@@ -14,6 +14,7 @@ mod dqn_report;
 mod fresh;
 pub mod gae;
 pub mod learner;
+pub mod measure;
 pub mod network;
 pub mod optimizer;
 mod plugin;
