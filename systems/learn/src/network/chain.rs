@@ -87,7 +87,7 @@ impl Plan {
                 if index + 1 == cell_ops {
                     distinct_slopes.resize(distinct.len(), 0.0);
                     kernels::cells::collapse(&cells.ids, op.bias.len(), link.slopes, distinct_slopes);
-                    (link.out, link.slopes) = (distinct, distinct_slopes);
+                    (link.out, link.slopes) = (distinct.as_slice(), distinct_slopes.as_mut_slice());
                 }
             }
             link.backward(parameters, gradient, scratch);

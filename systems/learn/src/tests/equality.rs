@@ -58,7 +58,8 @@ struct Slopes {
 
 fn chain(network: &Network, stages: &[Stage], variables: &[Var], mut x: Tensor) -> candle_core::Result<Tensor> {
     for stage in stages {
-        let place = |range| network.layout.entries.iter().position(|e| e.range() == *range).unwrap();
+        let place =
+            |range: &std::ops::Range<usize>| network.layout.entries.iter().position(|e| e.range() == *range).unwrap();
         let tensors: Vec<Tensor> = stage
             .tensors
             .iter()
