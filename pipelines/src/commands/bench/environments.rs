@@ -60,6 +60,11 @@ const CASES: &[Case] = &[
         1,
     ),
     ("classic_control/pendulum", "pendulum", || json!({}), 1),
+    ("minatar/breakout", "minatar_breakout", || json!({}), 1),
+    ("minatar/asterix", "minatar_asterix", || json!({}), 1),
+    ("minatar/freeway", "minatar_freeway", || json!({}), 1),
+    ("minatar/space_invaders", "minatar_space_invaders", || json!({}), 1),
+    ("minatar/seaquest", "minatar_seaquest", || json!({}), 1),
 ];
 
 const LANES: [usize; 2] = [1024, 4096];
