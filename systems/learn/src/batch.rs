@@ -222,6 +222,7 @@ impl Columns {
                 time: 0,
                 key: context.key,
                 greedy: true,
+                explore: 0.0,
             };
             let mut value = [0.0];
             network.values(parameters, &input, &mut value)?;

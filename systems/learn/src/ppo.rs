@@ -100,6 +100,7 @@ impl Ppo {
     pub fn build(settings: &PpoSettings, context: LearnerContext) -> Result<Self, Fault> {
         let agent = &context.agent;
         check(settings)?;
+        context.needs_distribution("ppo")?;
         if let Some(problem) = settings.entropy.problem(agent.first_replica, agent.replicas) {
             return Err(Fault::pipeline(problem).within(["entropy"]));
         }
@@ -354,6 +355,8 @@ impl Shard<'_> {
             };
             let policy_slope = &mut out.policy_slope[at];
             match &self.network.head {
+                // Refused when it was built.
+                Head::ActionValues { .. } => policy_slope.fill(0.0),
                 Head::Categorical { moves } => {
                     let action = self.batch.discrete_action(self.experience, index);
                     let legal = self.batch.legal(self.experience, index, *moves);

@@ -1,7 +1,7 @@
 //! The reference: the network as a plain Candle graph, gradients by autograd. Any layer works here; the kernels are tested against it.
 
-use super::{Network, Stage};
-use candle_core::{Device, Tensor, Var};
+use super::{Head, Network, Stage};
+use candle_core::{DType, Device, Tensor, Var};
 use starling_components::fault::Fault;
 
 /// A forward pass that can be differentiated.
@@ -45,7 +45,11 @@ impl Network {
         let trunk = self.chain(&self.trunk, &variables, x)?;
         Ok(Graph {
             policy: self.chain(&self.actor, &variables, trunk.clone())?,
-            value: self.chain(&self.critic, &variables, trunk)?,
+            value: match &self.head {
+                // The values of states are read off those of the moves.
+                Head::ActionValues { .. } => Tensor::zeros((rows, 1), DType::F32, device)?,
+                _ => self.chain(&self.critic, &variables, trunk)?,
+            },
             variables,
         })
     }
@@ -71,7 +75,8 @@ impl Network {
         let (policy, value) = graph.outputs()?;
         Ok(GraphRow {
             policy,
-            value: value.first().copied().unwrap_or(f32::NAN),
+            // None beside action-values.
+            value: value.first().copied().unwrap_or_default(),
         })
     }
 }

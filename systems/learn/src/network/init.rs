@@ -1,4 +1,4 @@
-//! Initial parameters: orthogonal kernels (Saxe et al. 2014), constant biases.
+//! Initial parameters: orthogonal kernels (Saxe et al. 2014) or LeCun normal ones, constant biases.
 
 use super::Network;
 use super::layer::Init;
@@ -16,6 +16,10 @@ impl Network {
                 Init::Orthogonal(gain) => {
                     let outputs = entry.shape.last().copied().unwrap_or(1);
                     orthogonal(key.fold(index as u32, 0), outputs, gain, place);
+                }
+                Init::LecunNormal => {
+                    let outputs = entry.shape.last().copied().unwrap_or(1);
+                    lecun_normal(key.fold(index as u32, 0), outputs, place);
                 }
             }
         }
@@ -61,9 +65,44 @@ pub fn orthogonal(key: Key, outputs: usize, gain: f64, out: &mut [f32]) {
     }
 }
 
+/// Standard deviation of a standard normal that is cut off at -2 and 2.
+const CUT_OFF: f64 = 0.879_625_661_034_239_78;
+
+/// Fills `[inputs, outputs]` with normals that are cut off at two standard deviations and then have the variance 1 / inputs (LeCun et al.
+/// 1998; flax's default).
+pub fn lecun_normal(key: Key, outputs: usize, out: &mut [f32]) {
+    let inputs = out.len().checked_div(outputs).unwrap_or(0).max(1);
+    let scale = 1.0 / (inputs as f64).sqrt() / CUT_OFF;
+    for (index, slot) in out.iter_mut().enumerate() {
+        // Draws outside are drawn again: 5 % of them. Some draw lies inside.
+        let mut tries = (0..).flat_map(|attempt| normals(key.block(index as u32, attempt)));
+        let normal = tries.find(|x| x.abs() < 2.0).unwrap_or(0.0);
+        *slot = (f64::from(normal) * scale) as f32;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lecun_normals_have_the_variance_of_the_inputs_and_an_end() {
+        for (inputs, outputs) in [(400, 50), (9, 2000)] {
+            let mut w = vec![0.0; inputs * outputs];
+            lecun_normal(Key::of_seed(5), outputs, &mut w);
+            let n = w.len() as f64;
+            let mean = w.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
+            let variance = w.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>() / n;
+            let (spread, bound) = ((inputs as f64).sqrt(), 2.0 / CUT_OFF / (inputs as f64).sqrt());
+            assert!(mean.abs() * spread < 0.03, "mean {mean}");
+            assert!((variance * inputs as f64 - 1.0).abs() < 0.03, "variance {variance}");
+            let largest = w.iter().fold(0.0_f64, |most, &x| most.max(f64::from(x).abs()));
+            assert!(
+                largest <= bound * 1.000_001 && largest > 0.95 * bound,
+                "{largest} of {bound}"
+            );
+        }
+    }
 
     #[test]
     fn the_shorter_side_is_orthonormal_times_gain() {

@@ -4,6 +4,7 @@ use candle_core::Tensor;
 use starling_components::fault::Fault;
 use starling_components::layers::Activation;
 use starling_components::registry::Slot;
+use starling_components::specs::WeightInit;
 
 /// `layer`: one step of a network.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub struct LayerContext<'a> {
     pub input: &'a [usize],
     /// The policy's activation, for layers that do not name their own.
     pub activation: Activation,
+    /// How the policy's weights start.
+    pub init: WeightInit,
     /// The input is the observation itself: nothing comes before.
     pub first: bool,
 }
@@ -49,8 +52,20 @@ heads  = { actor = [], critic = [] }
 pub enum Init {
     /// A random orthogonal matrix times a gain; all axes but the last count as inputs.
     Orthogonal(f64),
+    /// Independent normals with variance 1 / inputs, cut off at two standard deviations; all axes but the last count as inputs.
+    LecunNormal,
     /// The same number everywhere.
     Constant(f32),
+}
+
+impl Init {
+    /// How a weight of a layer with this gain starts where the policy says `init`.
+    pub fn of_weights(init: WeightInit, gain: f64) -> Self {
+        match init {
+            WeightInit::Orthogonal => Self::Orthogonal(gain),
+            WeightInit::LecunNormal => Self::LecunNormal,
+        }
+    }
 }
 
 /// A tensor that a layer owns.

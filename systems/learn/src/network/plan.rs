@@ -1,16 +1,17 @@
 //! The network as a list of kernels over slices: which kernel reads which one's output, and where its parameters lie.
 
 use super::layer::Kernel;
-use super::{Network, Stage};
+use super::{Head, Network, Stage};
+use std::ops::Range;
 
 /// One kernel in its place.
 #[derive(Debug, Clone)]
 pub(crate) struct Op {
     pub(crate) kernel: Kernel,
-    /// Offset of the first tensor (kernel or scale).
-    pub(crate) weights: usize,
-    /// Offset of the second tensor (bias).
-    pub(crate) bias: usize,
+    /// Place of the first tensor (kernel or scale) in the flat buffer; empty if there is none.
+    pub(crate) weights: Range<usize>,
+    /// Place of the second tensor (bias), behind the first.
+    pub(crate) bias: Range<usize>,
     /// The op whose output it reads; `None` for the observation.
     pub(crate) from: Option<usize>,
     /// Numbers of an output row.
@@ -25,10 +26,8 @@ pub(crate) struct Plan {
     pub(crate) ops: Vec<Op>,
     /// The op that puts out logits or means.
     pub(crate) policy: usize,
-    /// The op that puts out the value.
+    /// The op that puts out the value; that of `policy` where the head puts out action-values.
     pub(crate) value: usize,
-    /// Every op has a backward pass.
-    pub(crate) trains: bool,
     /// Only dense kernels read the observation, so that its zeros can be skipped.
     pub(crate) sparse: bool,
 }
@@ -39,12 +38,14 @@ impl Plan {
         let mut ops = Vec::new();
         let trunk = append(&mut ops, &network.trunk, None)?;
         let policy = append(&mut ops, &network.actor, trunk)??;
-        let value = append(&mut ops, &network.critic, trunk)??;
+        let value = match network.head {
+            Head::ActionValues { .. } => policy,
+            _ => append(&mut ops, &network.critic, trunk)??,
+        };
         for i in 0..ops.len() {
             let later_reader = |op: &Op| op.from.is_some() && op.from == ops[i].from;
             ops[i].adds = ops[i + 1..].iter().any(later_reader);
         }
-        let trains = !ops.iter().any(|op| matches!(op.kernel, Kernel::Conv { .. }));
         let sparse = ops
             .iter()
             .filter(|op| op.from.is_none())
@@ -53,7 +54,6 @@ impl Plan {
             ops,
             policy,
             value,
-            trains,
             sparse,
         })
     }
@@ -66,11 +66,11 @@ fn append(ops: &mut Vec<Op>, stages: &[Stage], mut from: Option<usize>) -> Optio
         if kernel == Kernel::Reshape {
             continue;
         }
-        let offset = |i: usize| stage.tensors.get(i).map_or(0, |range| range.start);
+        let tensor = |i: usize| stage.tensors.get(i).map_or(0..0, Clone::clone);
         ops.push(Op {
             kernel,
-            weights: offset(0),
-            bias: offset(1),
+            weights: tensor(0),
+            bias: tensor(1),
             from,
             len: stage.layer.output().iter().product(),
             adds: false,

@@ -8,6 +8,8 @@ mod differences;
 mod equality;
 mod masks;
 mod plugin;
+mod q_learning;
+mod replaying;
 mod samples;
 pub(crate) mod speed;
 
