@@ -66,7 +66,7 @@ pub fn orthogonal(key: Key, outputs: usize, gain: f64, out: &mut [f32]) {
 }
 
 /// Standard deviation of a standard normal that is cut off at -2 and 2.
-const CUT_OFF: f64 = 0.879_625_661_034_239_78;
+const CUT_OFF: f64 = 0.879_625_661_034_239_8;
 
 /// Fills `[inputs, outputs]` with normals that are cut off at two standard deviations and then have the variance 1 / inputs (LeCun et al.
 /// 1998; flax's default).
