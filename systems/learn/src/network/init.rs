@@ -1,4 +1,4 @@
-//! Initial parameters: orthogonal kernels (Saxe et al. 2014), constant biases.
+//! Initial parameters: orthogonal kernels (Saxe et al. 2014) or normal ones (LeCun et al. 1998), constant biases.
 
 use super::Network;
 use super::layer::Init;
@@ -11,12 +11,21 @@ impl Network {
         let mut values = vec![0.0; self.layout.len()];
         for (index, (entry, init)) in self.layout.entries.iter().zip(&self.inits).enumerate() {
             let place = &mut values[entry.range()];
+            let outputs = entry.shape.last().copied().unwrap_or(1);
             match *init {
                 Init::Constant(value) => place.fill(value),
-                Init::Orthogonal(gain) => {
-                    let outputs = entry.shape.last().copied().unwrap_or(1);
-                    orthogonal(key.fold(index as u32, 0), outputs, gain, place);
+                Init::Orthogonal(gain) => orthogonal(key.fold(index as u32, 0), outputs, gain, place),
+                Init::OrthogonalBlocks(blocks) => {
+                    let width = outputs.checked_div(blocks).unwrap_or(0);
+                    let mut block = vec![0.0; place.len().checked_div(blocks).unwrap_or(0)];
+                    for number in 0..blocks {
+                        orthogonal(key.fold(index as u32, number as u32), width, 1.0, &mut block);
+                        for (row, part) in place.chunks_exact_mut(outputs).zip(block.chunks_exact(width)) {
+                            row[number * width..][..width].copy_from_slice(part);
+                        }
+                    }
                 }
+                Init::LecunNormal => lecun_normal(key.fold(index as u32, 0), outputs, place),
             }
         }
         values
@@ -61,9 +70,38 @@ pub fn orthogonal(key: Key, outputs: usize, gain: f64, out: &mut [f32]) {
     }
 }
 
+/// Fills `[inputs, outputs]` with independent normal numbers, drawn again while they are beyond two standard deviations; the variance of what
+/// remains is 1 / inputs.
+pub fn lecun_normal(key: Key, outputs: usize, out: &mut [f32]) {
+    /// Standard deviation of a standard normal number that is known to lie within [-2, 2].
+    const WITHIN_TWO: f64 = 0.879_625_661_034_239_8;
+    let inputs = out.len().checked_div(outputs).unwrap_or(0).max(1);
+    let scale = 1.0 / ((inputs as f64).sqrt() * WITHIN_TWO);
+    for (index, place) in out.iter_mut().enumerate() {
+        let tries = (0..u32::MAX).map(|attempt| normals(key.block(index as u32, attempt))[0]);
+        let number = tries.into_iter().find(|x| x.abs() <= 2.0).unwrap_or(0.0);
+        *place = (scale * f64::from(number)) as f32;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lecun_normal_has_its_variance_and_no_tails() {
+        for (inputs, outputs) in [(128, 384), (3, 4000)] {
+            let mut w = vec![0.0; inputs * outputs];
+            lecun_normal(Key::of_seed(7), outputs, &mut w);
+            let n = w.len() as f64;
+            let mean = w.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
+            let variance = w.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>() / n;
+            let bound = 2.0 / (0.8796 * (inputs as f64).sqrt());
+            assert!(mean.abs() < 4.0 / (n * inputs as f64).sqrt(), "mean {mean}");
+            assert!((variance * inputs as f64 - 1.0).abs() < 0.05, "variance {variance}");
+            assert!(w.iter().all(|x| f64::from(x.abs()) <= bound), "tails");
+        }
+    }
 
     #[test]
     fn the_shorter_side_is_orthonormal_times_gain() {

@@ -1,5 +1,11 @@
 //! The loops under the layers. Bits of a row never depend on other rows: [`dense_row`] and [`conv_row`] add products in input order.
 
+pub mod gru;
+pub mod lstm;
+pub mod panels;
+pub mod recurrent;
+pub mod sequence;
+
 use starling_components::layers::Activation;
 use starling_components::maths;
 

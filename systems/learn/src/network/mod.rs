@@ -7,18 +7,22 @@ pub mod conv;
 pub mod dense;
 mod describe;
 mod graph;
+pub mod graph_sequence;
+pub mod gru;
 pub mod ignored_dense;
 pub mod init;
 mod input;
 pub mod kernels;
 pub mod layer;
 pub mod layer_norm;
+pub mod lstm;
 mod names;
 pub mod pass;
 pub mod plain;
 mod plan;
 pub mod product;
 mod rows;
+pub mod sequence_op;
 
 pub use describe::{Head, Network, Stage};
 

@@ -211,7 +211,7 @@ impl Plan {
                         || kernels::activate(activation, out),
                     );
                 }
-                Kernel::Conv { .. } | Kernel::Reshape => {}
+                Kernel::Conv { .. } | Kernel::Recurrent(_) | Kernel::Reshape => {}
             }
         }
         pass.outs = outs;
@@ -314,6 +314,6 @@ fn backward(
                 None => {}
             }
         }
-        Kernel::Conv { .. } | Kernel::Reshape => {}
+        Kernel::Conv { .. } | Kernel::Recurrent(_) | Kernel::Reshape => {}
     }
 }

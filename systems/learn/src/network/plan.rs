@@ -66,6 +66,9 @@ fn append(ops: &mut Vec<Op>, stages: &[Stage], mut from: Option<usize>) -> Optio
         if kernel == Kernel::Reshape {
             continue;
         }
+        if matches!(kernel, Kernel::Recurrent(_)) {
+            return None;
+        }
         let offset = |i: usize| stage.tensors.get(i).map_or(0, |range| range.start);
         ops.push(Op {
             kernel,

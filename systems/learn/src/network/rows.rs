@@ -203,7 +203,7 @@ impl Plan {
                     out.copy_from_slice(x);
                     kernels::activate(activation, out);
                 }
-                Kernel::Reshape => {}
+                Kernel::Recurrent(_) | Kernel::Reshape => {}
             }
         }
     }

@@ -9,6 +9,7 @@ mod equality;
 mod masks;
 mod plugin;
 mod samples;
+mod sequences;
 pub(crate) mod speed;
 
 use crate::network::Network;
