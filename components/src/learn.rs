@@ -79,6 +79,10 @@ pub trait Learn: Send + Sync {
     fn wants_final_observations(&self) -> bool {
         false
     }
+    /// It can teach a network that remembers: it learns from whole sequences.
+    fn learns_memories(&self) -> bool {
+        false
+    }
     /// Bytes of working memory per replica for `rows` = steps x lanes x seats.
     fn bytes(&self, rows: usize) -> usize;
     /// One update.

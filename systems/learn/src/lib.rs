@@ -7,15 +7,18 @@
 mod batch;
 pub mod behaviour_cloning;
 mod build;
+mod columns;
 pub mod distribution;
 mod fresh;
 pub mod gae;
 pub mod learner;
+mod memories;
 pub mod network;
 pub mod optimizer;
 mod plugin;
 pub mod ppo;
 pub mod ppo_loss;
+mod ppo_shard;
 mod real;
 mod report;
 mod snapshots;

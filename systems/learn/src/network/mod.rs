@@ -16,6 +16,7 @@ pub mod kernels;
 pub mod layer;
 pub mod layer_norm;
 pub mod lstm;
+mod memory;
 mod names;
 pub mod pass;
 pub mod plain;
