@@ -3,7 +3,6 @@
 use crate::columns::{Columns, own_rows};
 use crate::memories::Memories;
 use crate::network::Network;
-use starling_components::act::Act;
 use starling_components::fault::Fault;
 use starling_components::learn::{Experience, LearnContext};
 use starling_components::learners::ppo::PpoSettings;

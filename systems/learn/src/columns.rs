@@ -6,6 +6,7 @@ use starling_components::act::{Act, ActInput};
 use starling_components::fault::Fault;
 use starling_components::learn::{Experience, LearnContext};
 use starling_components::learners::ppo::PpoSettings;
+use starling_components::spaces::Observations;
 
 /// One experience as `[steps, lanes x own seats]`.
 #[derive(Debug, Default)]
@@ -74,15 +75,6 @@ impl Columns {
             ));
         };
         let cut_off = |cell: usize| rollout.truncated[cell] != 0 && rollout.terminated[cell] == 0;
-        let view = |observations, carry| ActInput {
-            observations,
-            legal: None,
-            carry,
-            ids: &[0],
-            time: 0,
-            key: context.key,
-            greedy: true,
-        };
         let (own, numbers) = (rollout.lanes * one.seats.len(), network.carry());
         let (mut carry, mut next) = (vec![0.0; numbers], vec![0.0; numbers]);
         for column in 0..own {
@@ -99,12 +91,12 @@ impl Columns {
                 let its_place = row * rollout.width..(row + 1) * rollout.width;
                 if numbers > 0 && self.active.get(i) != Some(&0) {
                     let seen = rollout.observations.slice(its_place.clone());
-                    network.remember(parameters, &view(seen, &carry), &mut next)?;
+                    network.remember(parameters, &view(context, seen, &carry), &mut next)?;
                     carry.copy_from_slice(&next);
                 }
                 if cut_off(cell) && one.owns(row) {
                     let mut value = [0.0];
-                    network.values(parameters, &view(finals.slice(its_place), &carry), &mut value)?;
+                    network.values(parameters, &view(context, finals.slice(its_place), &carry), &mut value)?;
                     self.rewards[i] += gamma * value[0];
                 }
                 if self.done[i] != 0 {
@@ -133,5 +125,18 @@ impl Columns {
             &mut self.advantages,
             &mut self.targets,
         );
+    }
+}
+
+/// One row that is looked at with this memory.
+fn view<'a>(context: &LearnContext, observations: Observations<'a>, carry: &'a [f32]) -> ActInput<'a> {
+    ActInput {
+        observations,
+        legal: None,
+        carry,
+        ids: &[0],
+        time: 0,
+        key: context.key,
+        greedy: true,
     }
 }

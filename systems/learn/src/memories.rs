@@ -46,7 +46,10 @@ impl Memories {
     }
     /// As [`Memories::decisions`], of these columns.
     pub(crate) fn decisions_of(&self, columns: &[u32]) -> usize {
-        columns.iter().map(|&column| self.decisions[column as usize] as usize).sum()
+        columns
+            .iter()
+            .map(|&column| self.decisions[column as usize] as usize)
+            .sum()
     }
     /// Nothing is learnt from this sample: the seat was idle, or somebody else's.
     #[inline(always)]

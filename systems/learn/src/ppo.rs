@@ -120,14 +120,21 @@ impl Ppo {
         }
         let (rows, minibatches) = (agent.rows_per_step, settings.minibatches);
         let (units, what) = match agent.network.carry() {
-            0 => (settings.steps * rows, format!("samples ({} steps x {rows} rows per step)", settings.steps)),
-            _ => (rows, "columns (lanes x seats): an agent with a memory learns from whole sequences".to_owned()),
+            0 => (
+                settings.steps * rows,
+                format!("samples ({} steps x {rows} rows per step)", settings.steps),
+            ),
+            _ => (
+                rows,
+                "columns (lanes x seats): an agent with a memory learns from whole sequences".to_owned(),
+            ),
         };
         // Where seats take turns or are drawn the number of decisions differs from rollout to rollout, and a remainder is left out of each
         // epoch.
         if !agent.rows_vary && !units.is_multiple_of(minibatches) {
-            let fault = Fault::pipeline(format!("{minibatches} minibatches do not divide {units} {what}"))
-                .advise(format!("choose a divisor, e.g. {}", nearest_divisor(units, minibatches)));
+            let fault = Fault::pipeline(format!("{minibatches} minibatches do not divide {units} {what}")).advise(
+                format!("choose a divisor, e.g. {}", nearest_divisor(units, minibatches)),
+            );
             return Err(fault.within(["minibatches"]));
         }
         Ok(Self::new(

@@ -50,7 +50,9 @@ impl Shard<'_> {
             flags.clear();
             flags.extend(samples.iter().map(|&i| memories.flags(i)));
             carry.clear();
-            units.iter().for_each(|&column| carry.extend_from_slice(memories.carry(column)));
+            units
+                .iter()
+                .for_each(|&column| carry.extend_from_slice(memories.carry(column)));
             pass.remember(flags, carry, units.len());
         }
         self.network.forward(self.parameters, pass)?;

@@ -271,7 +271,12 @@ impl Network {
     /// Numbers that it remembers from step to step; 0 without layers that remember.
     pub fn carry(&self) -> usize {
         let stages = [&self.trunk, &self.actor, &self.critic];
-        stages.into_iter().flatten().map(|stage| stage.memory.end).max().unwrap_or(0)
+        stages
+            .into_iter()
+            .flatten()
+            .map(|stage| stage.memory.end)
+            .max()
+            .unwrap_or(0)
     }
 
     /// How observations are stored.
@@ -279,8 +284,8 @@ impl Network {
         self.seat.observation.element
     }
 
-    /// The kernels over slices also learn, not only act; else the Candle graph learns.
+    /// The kernels over slices act and learn; else the Candle graph does.
     pub fn fused(&self) -> bool {
-        self.plan.as_ref().is_some_and(|plan| plan.trains)
+        self.plan.is_some()
     }
 }

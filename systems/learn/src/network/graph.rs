@@ -40,12 +40,7 @@ impl Network {
         self.build_graph(parameters, input, memory).map_err(|e| fault(&e))
     }
 
-    fn build_graph(
-        &self,
-        parameters: &[f32],
-        input: &[f32],
-        memory: &GraphMemory<'_>,
-    ) -> candle_core::Result<Graph> {
+    fn build_graph(&self, parameters: &[f32], input: &[f32], memory: &GraphMemory<'_>) -> candle_core::Result<Graph> {
         let device = &Device::Cpu;
         let mut variables = Vec::with_capacity(self.layout.entries.len());
         for entry in &self.layout.entries {
@@ -99,7 +94,12 @@ impl Network {
         let (policy, value) = graph.outputs()?;
         let mut after = Vec::with_capacity(carry.len());
         for tensor in &graph.carry {
-            after.extend(tensor.flatten_all().and_then(|t| t.to_vec1::<f32>()).map_err(|e| fault(&e))?);
+            after.extend(
+                tensor
+                    .flatten_all()
+                    .and_then(|t| t.to_vec1::<f32>())
+                    .map_err(|e| fault(&e))?,
+            );
         }
         Ok(GraphRow {
             policy,

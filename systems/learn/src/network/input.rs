@@ -1,7 +1,7 @@
 //! The observations of one shard. Bytes that are mostly zero are read as lists of what is not zero: the first layer then skips the rest,
 //! forward and backward.
 
-use super::rows::byte;
+use super::kernels::{Rows, Taps};
 use crate::real::wide;
 use starling_components::spaces::{ElementKind, Observations};
 
@@ -74,16 +74,20 @@ impl InputRows {
             }
         }
     }
-    pub(super) fn is_sparse(&self) -> bool {
+    fn is_sparse(&self) -> bool {
         self.dense.is_empty()
     }
-    /// Row `row` as (input, number), zeros left out.
-    #[inline(always)]
-    pub(super) fn taps(&self, row: usize) -> impl Iterator<Item = (usize, f32)> + Clone {
-        let start = if row == 0 { 0 } else { self.ends[row - 1] };
-        let place = start..self.ends[row];
-        let numbers = self.numbers[place.clone()].iter().copied();
-        self.indices[place].iter().map(|&i| i as usize).zip(numbers)
+    /// What a first layer reads.
+    pub(super) fn rows(&self) -> Rows<'_> {
+        if self.is_sparse() {
+            Rows::Taps(Taps {
+                ends: &self.ends,
+                indices: &self.indices,
+                numbers: &self.numbers,
+            })
+        } else {
+            Rows::All(&self.dense)
+        }
     }
     /// Turns lists of non-zero numbers, if that is what is held, into `[rows, inputs]`.
     pub(super) fn densify(&mut self) {
@@ -97,6 +101,16 @@ impl InputRows {
                 self.dense[row * self.inputs + self.indices[at] as usize] = self.numbers[at];
             }
         }
+    }
+}
+
+/// The number of a byte: unsigned, or signed by bit pattern.
+#[inline(always)]
+fn byte(element: ElementKind, value: u8) -> f32 {
+    if element == ElementKind::I8 {
+        f32::from(value.cast_signed())
+    } else {
+        f32::from(value)
     }
 }
 

@@ -56,7 +56,11 @@ impl Memory {
         };
         let tape = &mut self.tapes[of.op];
         of.layer.forward(parameters, sequence, x, &mut self.part, out, tape);
-        for (column, part) in self.carry.chunks_exact_mut(numbers).zip(self.part.chunks_exact(of.place.len())) {
+        for (column, part) in self
+            .carry
+            .chunks_exact_mut(numbers)
+            .zip(self.part.chunks_exact(of.place.len()))
+        {
             column[of.place.clone()].copy_from_slice(part);
         }
     }

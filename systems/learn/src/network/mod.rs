@@ -3,6 +3,7 @@
 //! The description has two implementations with one meaning: `graph` (Candle; any layer; the reference) and `plan` (kernels over
 //! slices; the layers that come with the crate). `rows` acts, [`pass`] learns.
 
+mod chain;
 pub mod conv;
 pub mod dense;
 mod describe;
@@ -21,7 +22,6 @@ mod names;
 pub mod pass;
 pub mod plain;
 mod plan;
-pub mod product;
 mod rows;
 pub mod sequence_op;
 

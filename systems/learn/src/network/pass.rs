@@ -2,28 +2,30 @@
 //!
 //! A shard's result depends on its rows only, so that shards may run on any thread.
 
-use super::graph::Graph;
+use super::chain::resize;
+use super::graph::{Graph, GraphMemory};
+use super::graph_sequence::GraphSequence;
 use super::input::InputRows;
-use super::kernels::{self, activate, activate_backward, dense_row, layer_norm};
-use super::layer::Kernel;
-use super::plan::{Op, Plan};
-use super::product::{Matrix, product};
+use super::kernels::Scratch;
+use super::memory::Memory;
 use super::{Head, Network};
-use crate::real::wide;
 use starling_components::fault::Fault;
 use starling_components::spaces::Observations;
 
 /// The buffers of one shard.
 #[derive(Debug, Default)]
 pub struct Pass {
-    input: InputRows,
+    pub(super) input: InputRows,
     /// Outputs and their slopes, per op.
-    outs: Vec<Vec<f32>>,
-    slopes: Vec<Vec<f32>>,
-    policy: usize,
-    value: usize,
-    gradient: Vec<f32>,
-    graph: Option<Graph>,
+    pub(super) outs: Vec<Vec<f32>>,
+    pub(super) slopes: Vec<Vec<f32>>,
+    /// The ops that put out logits or means, and the value.
+    pub(super) policy: usize,
+    pub(super) value: usize,
+    pub(super) gradient: Vec<f32>,
+    pub(super) graph: Option<Graph>,
+    pub(super) scratch: Scratch,
+    pub(super) memory: Memory,
 }
 
 /// Outputs of a forward pass, and where their slopes go.
@@ -50,29 +52,28 @@ impl Pass {
     pub fn rows(&self) -> usize {
         self.input.rows
     }
+    /// The gathered rows are `[steps, columns]`: each column is a memory that goes from step to step. `flags`, `[steps, columns]`, are those of
+    /// [`super::kernels::sequence::Sequence`], or empty; `carry` holds the memories at the start, `[columns, carry]`. Without this every row
+    /// is a step of its own that remembers nothing.
+    pub fn remember(&mut self, flags: &[u8], carry: &[f32], columns: usize) {
+        self.memory.columns = columns;
+        self.memory.flags.clear();
+        self.memory.flags.extend_from_slice(flags);
+        self.memory.carry.clear();
+        self.memory.carry.extend_from_slice(carry);
+    }
     /// The gradient of the last backward pass, `[n]`.
     pub fn gradient(&self) -> &[f32] {
         &self.gradient
     }
 }
 
-fn resize(buffers: &mut Vec<Vec<f32>>, lengths: impl Iterator<Item = usize>) {
-    let mut count = 0;
-    for (index, len) in lengths.enumerate() {
-        if buffers.len() == index {
-            buffers.push(Vec::new());
-        }
-        buffers[index].resize(len, 0.0);
-        count += 1;
-    }
-    buffers.truncate(count);
-}
-
 impl Network {
     /// Puts rows into the pass: for every row its observations (a buffer of some rollout) and where it starts in them.
     pub fn gather<'a>(&self, pass: &mut Pass, rows: impl Iterator<Item = (Observations<'a>, usize)> + Clone) {
-        let skips = self.plan.as_ref().is_some_and(|plan| plan.trains && plan.sparse);
+        let skips = self.plan.as_ref().is_some_and(|plan| plan.sparse);
         pass.input.gather(self.inputs(), self.element(), skips, rows);
+        pass.memory.begin(pass.input.rows, self.carry());
     }
 
     /// Computes the outputs of the gathered rows.
@@ -83,11 +84,13 @@ impl Network {
         pass.gradient.resize(self.layout.len(), 0.0);
         pass.gradient.fill(0.0);
         match &self.plan {
-            Some(plan) if plan.trains => {
+            Some(plan) => {
+                let rows = pass.input.rows;
+                resize(&mut pass.slopes, plan.ops.iter().map(|op| rows * op.len));
                 plan.forward(parameters, pass);
                 Ok(())
             }
-            _ => self.forward_reference(parameters, pass),
+            None => self.forward_reference(parameters, pass),
         }
     }
 
@@ -99,7 +102,16 @@ impl Network {
         pass.gradient.resize(self.layout.len(), 0.0);
         pass.gradient.fill(0.0);
         pass.input.densify();
-        let graph = self.graph(parameters, &pass.input.dense, pass.input.rows)?;
+        let columns = pass.memory.columns;
+        let memory = GraphMemory {
+            sequence: GraphSequence {
+                steps: pass.input.rows / columns.max(1),
+                columns,
+                flags: pass.memory.flags.clone(),
+            },
+            carry: &pass.memory.carry,
+        };
+        let graph = self.graph(parameters, &pass.input.dense, &memory)?;
         let (policy, value) = graph.outputs()?;
         resize(&mut pass.slopes, [policy.len(), value.len()].into_iter());
         pass.outs = vec![policy, value];
@@ -149,171 +161,11 @@ impl Network {
     /// Bytes of a [`Pass`] of `rows` rows.
     pub fn pass_bytes(&self, rows: usize) -> usize {
         let outs: usize = match &self.plan {
-            Some(plan) => plan.ops.iter().map(|op| op.len).sum(),
+            // A layer with a memory keeps its gates and what it began every step with.
+            Some(plan) => plan.ops.iter().map(|op| op.len + 3 * op.memory.len()).sum(),
             // The graph keeps a few tensors per layer.
             None => 4 * self.layout.len(),
         };
         4 * (rows * (self.inputs() + 2 * outs) + self.layout.len())
-    }
-}
-
-impl Plan {
-    fn forward(&self, parameters: &[f32], pass: &mut Pass) {
-        let rows = pass.input.rows;
-        let mut outs = std::mem::take(&mut pass.outs);
-        resize(&mut outs, self.ops.iter().map(|op| rows * op.len));
-        resize(&mut pass.slopes, self.ops.iter().map(|op| rows * op.len));
-        (pass.policy, pass.value, pass.graph) = (self.policy, self.value, None);
-        for (index, op) in self.ops.iter().enumerate() {
-            let (before, rest) = outs.split_at_mut(index);
-            let out = &mut rest[0];
-            let x: &[f32] = op.from.map_or(&pass.input.dense, |from| &before[from]);
-            match op.kernel {
-                Kernel::Dense {
-                    inputs,
-                    outputs,
-                    activation,
-                } => {
-                    let weights = &parameters[op.weights..][..inputs * outputs];
-                    let bias = &parameters[op.bias..][..outputs];
-                    if op.from.is_none() && pass.input.is_sparse() {
-                        wide(
-                            #[inline(always)]
-                            || {
-                                for (row, out) in out.chunks_exact_mut(outputs).enumerate() {
-                                    dense_row(pass.input.taps(row), weights, bias, out);
-                                }
-                            },
-                        );
-                    } else {
-                        for out in out.chunks_exact_mut(outputs) {
-                            out.copy_from_slice(bias);
-                        }
-                        let (x, weights) = (Matrix::rows_of(x, inputs), Matrix::rows_of(weights, outputs));
-                        product([rows, inputs, outputs], x, weights, out, true);
-                    }
-                    wide(
-                        #[inline(always)]
-                        || activate(activation, out),
-                    );
-                }
-                Kernel::LayerNorm { axis, eps, .. } => {
-                    let (scale, bias) = (&parameters[op.weights..][..axis], &parameters[op.bias..][..axis]);
-                    wide(
-                        #[inline(always)]
-                        || layer_norm(x, scale, bias, eps, out),
-                    );
-                }
-                Kernel::Activate { activation, .. } => {
-                    out.copy_from_slice(x);
-                    wide(
-                        #[inline(always)]
-                        || kernels::activate(activation, out),
-                    );
-                }
-                Kernel::Conv { .. } | Kernel::Recurrent(_) | Kernel::Reshape => {}
-            }
-        }
-        pass.outs = outs;
-    }
-
-    fn backward(&self, parameters: &[f32], pass: &mut Pass) {
-        let mut slopes = std::mem::take(&mut pass.slopes);
-        let mut gradient = std::mem::take(&mut pass.gradient);
-        for (index, op) in self.ops.iter().enumerate().rev() {
-            let (before, rest) = slopes.split_at_mut(index);
-            let input_slope = op.from.map(|from| before[from].as_mut_slice());
-            let x: &[f32] = op.from.map_or(&pass.input.dense, |from| &pass.outs[from]);
-            backward(
-                op,
-                parameters,
-                pass,
-                x,
-                &pass.outs[index],
-                &mut rest[0],
-                input_slope,
-                &mut gradient,
-            );
-        }
-        pass.slopes = slopes;
-        pass.gradient = gradient;
-    }
-}
-
-/// One op: from the slopes of its output (which are overwritten) to those of its tensors and, if anything comes before it, of its input.
-#[allow(clippy::too_many_arguments)] // the operands of one step of the chain rule
-fn backward(
-    op: &Op,
-    parameters: &[f32],
-    pass: &Pass,
-    x: &[f32],
-    out: &[f32],
-    slope: &mut [f32],
-    input_slope: Option<&mut [f32]>,
-    gradient: &mut [f32],
-) {
-    let rows = pass.input.rows;
-    match op.kernel {
-        Kernel::Dense {
-            inputs,
-            outputs,
-            activation,
-        } => {
-            let bias_slope = &mut gradient[op.bias..][..outputs];
-            wide(
-                #[inline(always)]
-                || {
-                    activate_backward(activation, out, slope);
-                    for row in slope.chunks_exact(outputs) {
-                        for (sum, s) in bias_slope.iter_mut().zip(row) {
-                            *sum += s;
-                        }
-                    }
-                },
-            );
-            let weights_slope = &mut gradient[op.weights..][..inputs * outputs];
-            let by_out = Matrix::rows_of(slope, outputs);
-            if op.from.is_none() && pass.input.is_sparse() {
-                wide(
-                    #[inline(always)]
-                    || {
-                        for (row, slope) in slope.chunks_exact(outputs).enumerate() {
-                            for (input, number) in pass.input.taps(row) {
-                                let place = &mut weights_slope[input * outputs..][..outputs];
-                                for (sum, s) in place.iter_mut().zip(slope) {
-                                    *sum += number * s;
-                                }
-                            }
-                        }
-                    },
-                );
-            } else {
-                let x = Matrix::transposed(x, inputs);
-                product([inputs, rows, outputs], x, by_out, weights_slope, false);
-            }
-            if let Some(input_slope) = input_slope {
-                let weights = Matrix::transposed(&parameters[op.weights..][..inputs * outputs], outputs);
-                product([rows, outputs, inputs], by_out, weights, input_slope, op.adds);
-            }
-        }
-        Kernel::LayerNorm { axis, eps, .. } => {
-            let scale = &parameters[op.weights..][..axis];
-            let (front, back) = gradient.split_at_mut(op.bias);
-            let (scale_slope, bias_slope) = (&mut front[op.weights..][..axis], &mut back[..axis]);
-            kernels::layer_norm_backward(x, scale, eps, slope, scale_slope, bias_slope, input_slope, op.adds);
-        }
-        Kernel::Activate { activation, .. } => {
-            activate_backward(activation, out, slope);
-            match input_slope {
-                Some(place) if op.adds => {
-                    for (sum, s) in place.iter_mut().zip(slope) {
-                        *sum += *s;
-                    }
-                }
-                Some(place) => place.copy_from_slice(slope),
-                None => {}
-            }
-        }
-        Kernel::Conv { .. } | Kernel::Recurrent(_) | Kernel::Reshape => {}
     }
 }

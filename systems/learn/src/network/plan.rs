@@ -1,22 +1,39 @@
 //! The network as a list of kernels over slices: which kernel reads which one's output, and where its parameters lie.
 
 use super::layer::Kernel;
+use super::memory::Remembering;
 use super::{Network, Stage};
+use std::ops::Range;
 
 /// One kernel in its place.
 #[derive(Debug, Clone)]
 pub(crate) struct Op {
     pub(crate) kernel: Kernel,
-    /// Offset of the first tensor (kernel or scale).
-    pub(crate) weights: usize,
-    /// Offset of the second tensor (bias).
-    pub(crate) bias: usize,
+    /// Place of the first tensor (kernel or scale) in the flat buffer; empty if there is none.
+    pub(crate) weights: Range<usize>,
+    /// Place of the second tensor (bias), behind the first.
+    pub(crate) bias: Range<usize>,
     /// The op whose output it reads; `None` for the observation.
     pub(crate) from: Option<usize>,
     /// Numbers of an output row.
     pub(crate) len: usize,
     /// In the backward pass another op has already written the slope of the input: add to it.
     pub(crate) adds: bool,
+    /// Place of all its tensors, which lie one behind the other.
+    pub(crate) tensors: Range<usize>,
+    /// Its part of the network's memory; empty for a layer that remembers nothing.
+    pub(crate) memory: Range<usize>,
+}
+
+impl Op {
+    /// The layer with a memory that is op number `op`.
+    pub(crate) fn remembering(&self, op: usize) -> Option<Remembering> {
+        let Kernel::Recurrent(layer) = self.kernel else {
+            return None;
+        };
+        let place = self.memory.clone();
+        Some(Remembering { layer, op, place })
+    }
 }
 
 /// All kernels, in an order in which every input is computed before it is read.
@@ -27,8 +44,6 @@ pub(crate) struct Plan {
     pub(crate) policy: usize,
     /// The op that puts out the value.
     pub(crate) value: usize,
-    /// Every op has a backward pass.
-    pub(crate) trains: bool,
     /// Only dense kernels read the observation, so that its zeros can be skipped.
     pub(crate) sparse: bool,
 }
@@ -44,7 +59,6 @@ impl Plan {
             let later_reader = |op: &Op| op.from.is_some() && op.from == ops[i].from;
             ops[i].adds = ops[i + 1..].iter().any(later_reader);
         }
-        let trains = !ops.iter().any(|op| matches!(op.kernel, Kernel::Conv { .. }));
         let sparse = ops
             .iter()
             .filter(|op| op.from.is_none())
@@ -53,7 +67,6 @@ impl Plan {
             ops,
             policy,
             value,
-            trains,
             sparse,
         })
     }
@@ -66,17 +79,16 @@ fn append(ops: &mut Vec<Op>, stages: &[Stage], mut from: Option<usize>) -> Optio
         if kernel == Kernel::Reshape {
             continue;
         }
-        if matches!(kernel, Kernel::Recurrent(_)) {
-            return None;
-        }
-        let offset = |i: usize| stage.tensors.get(i).map_or(0, |range| range.start);
+        let tensor = |i: usize| stage.tensors.get(i).map_or(0..0, Clone::clone);
         ops.push(Op {
             kernel,
-            weights: offset(0),
-            bias: offset(1),
+            weights: tensor(0),
+            bias: tensor(1),
             from,
             len: stage.layer.output().iter().product(),
             adds: false,
+            tensors: tensor(0).start..stage.tensors.last().map_or(0, |range| range.end),
+            memory: stage.memory.clone(),
         });
         from = Some(ops.len() - 1);
     }

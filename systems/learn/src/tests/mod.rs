@@ -8,6 +8,8 @@ mod differences;
 mod equality;
 mod masks;
 mod plugin;
+mod recall;
+mod recurrent;
 mod samples;
 mod sequences;
 pub(crate) mod speed;

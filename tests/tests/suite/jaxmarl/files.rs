@@ -33,6 +33,13 @@ pub(super) fn table(path: &Path) -> (Vec<u8>, Vec<f32>, Vec<f32>) {
 /// Whether an episode begins, 0/1, `[rows]`; of recurrent policies.
 pub(super) fn resets(path: &Path) -> Vec<u8> {
     let all = batches(path);
-    let column = |batch: &RecordBatch| batch.column_by_name("reset").expect("a column `reset`").as_primitive::<UInt8Type>().values().to_vec();
+    let column = |batch: &RecordBatch| {
+        batch
+            .column_by_name("reset")
+            .expect("a column `reset`")
+            .as_primitive::<UInt8Type>()
+            .values()
+            .to_vec()
+    };
     all.iter().flat_map(column).collect()
 }

@@ -29,7 +29,9 @@ fn read(path: &Path, about: &Value) -> Sequences {
     let checkpoint = beside("checkpoint");
     let source = ImportedReplica {
         origin: checkpoint.display().to_string(),
-        tensors: imports::read(&checkpoint).unwrap_or_else(|fault| panic!("{fault}")).tensors,
+        tensors: imports::read(&checkpoint)
+            .unwrap_or_else(|fault| panic!("{fault}"))
+            .tensors,
     };
     let network = network(about);
     let (observations, logits, values) = files::table(&beside("table"));
@@ -55,7 +57,11 @@ impl Sequences {
         let (mut logits, mut values) = (Vec::new(), Vec::new());
         let rows = self.observations.chunks_exact(columns * self.network.inputs());
         for (observations, resets) in rows.zip(self.resets.chunks_exact(columns)) {
-            for (memory, _) in carry.chunks_exact_mut(numbers).zip(resets).filter(|(_, reset)| **reset != 0) {
+            for (memory, _) in carry
+                .chunks_exact_mut(numbers)
+                .zip(resets)
+                .filter(|(_, reset)| **reset != 0)
+            {
                 memory.fill(0.0);
             }
             let before = carry.clone();
@@ -68,10 +74,15 @@ impl Sequences {
                 key: Key::of_seed(0),
                 greedy: false,
             };
-            let (policy, value) = self.network.evaluate_rows(&self.parameters, &input).expect("rows of outputs");
+            let (policy, value) = self
+                .network
+                .evaluate_rows(&self.parameters, &input)
+                .expect("rows of outputs");
             logits.extend(policy);
             values.extend(value);
-            self.network.remember(&self.parameters, &input, &mut carry).expect("memories");
+            self.network
+                .remember(&self.parameters, &input, &mut carry)
+                .expect("memories");
         }
         (logits, values)
     }
@@ -111,11 +122,17 @@ fn jaxmarl_recurrent_policies_compute_what_they_compute_in_jax() {
         }
         count += 1;
         rows += sequences.values.len();
-        inside += sequences.resets[sequences.columns..].iter().filter(|reset| **reset != 0).count();
+        inside += sequences.resets[sequences.columns..]
+            .iter()
+            .filter(|reset| **reset != 0)
+            .count();
     }
     golden::say(&format!(
         "compared {count} recurrent policies of JaxMARL, {rows} observations with {inside} episodes that begin inside, 3 ways; the largest difference is \
          {largest:.1e}"
     ));
-    assert!(count >= 1 && rows >= 200 && inside >= 4, "{count} policies, {rows} rows, {inside} beginnings");
+    assert!(
+        count >= 1 && rows >= 200 && inside >= 4,
+        "{count} policies, {rows} rows, {inside} beginnings"
+    );
 }

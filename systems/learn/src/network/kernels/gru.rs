@@ -6,8 +6,8 @@
 //! all steps. A row's four numbers per unit, `n, r, z, h Un + b'`, lie side by side: inputs add to the first three, the memory to the last
 //! three, and their slopes take their places.
 
-use super::super::product::{Matrix, product};
-use super::sequence::{BLOCK, Sequence, Tape, add_column_sums, blocks, load, store};
+use super::sequence::{BLOCK, Sequence, Tape, View, add_column_sums, add_product, blocks, load, store};
+use super::transpose::transpose;
 use crate::real::wide;
 use starling_components::maths::{sigmoid, tanh};
 
@@ -82,9 +82,8 @@ impl GruSizes {
             gates[..3 * units].copy_from_slice(tensors.input_bias);
             gates[3 * units..].copy_from_slice(tensors.recurrent_bias);
         }
-        tape.input.pack(tensors.input, inputs, 3 * units);
-        tape.recurrent.pack(tensors.recurrent, units, 3 * units);
-        tape.input.multiply(rows, x, inputs, &mut tape.gates, width);
+        let (x, weights) = (View::rows_of(x, 0, inputs), View::rows_of(tensors.input, 0, 3 * units));
+        add_product([rows, inputs, 3 * units], x, weights, &mut tape.gates, (0, width));
         for step in 0..sequence.steps {
             let first = step * columns;
             let before = &mut tape.before[first * units..][..columns * units];
@@ -98,8 +97,11 @@ impl GruSizes {
                 }
             }
             let gates = &mut tape.gates[first * width..][..columns * width];
-            tape.recurrent
-                .multiply(columns, before, units, &mut gates[units..], width);
+            let (h, weights) = (
+                View::rows_of(before, 0, units),
+                View::rows_of(tensors.recurrent, 0, 3 * units),
+            );
+            add_product([columns, units, 3 * units], h, weights, gates, (units, width));
             let out = &mut out[first * units..][..columns * units];
             wide(
                 #[inline(always)]
@@ -137,7 +139,8 @@ impl GruSizes {
         let Self { inputs, units } = self;
         let (rows, columns, width) = (sequence.rows(), sequence.columns, 4 * units);
         let tensors = self.tensors(parameters);
-        tape.recurrent.pack_transposed(tensors.recurrent, 3 * units, units);
+        tape.weights.resize(3 * units * inputs.max(units), 0.0);
+        transpose(tensors.recurrent, units, 3 * units, &mut tape.weights);
         tape.carried.resize(columns * units, 0.0);
         for step in (0..sequence.steps).rev() {
             let first = step * columns;
@@ -160,7 +163,11 @@ impl GruSizes {
                     }
                 },
             );
-            tape.recurrent.multiply(columns, &gates[units..], width, carried, units);
+            let (slopes, weights) = (
+                View::rows_of(gates, units, width),
+                View::rows_of(&tape.weights, 0, units),
+            );
+            add_product([columns, 3 * units, units], slopes, weights, carried, (0, units));
             for (column, carried) in carried.chunks_exact_mut(units).enumerate() {
                 if sequence.resets(first + column) {
                     carried.fill(0.0);
@@ -177,26 +184,25 @@ impl GruSizes {
 
         let gradient = self.tensors_mut(gradient);
         let slopes = &tape.gates[..rows * width];
-        let by_gates = Matrix::rows_of(slopes, width);
-        let x = Matrix::transposed(x, inputs);
-        product([inputs, rows, 3 * units], x, by_gates, gradient.input, true);
-        if rows > 0 {
-            let (before, by_gates) = (
-                Matrix::transposed(&tape.before, units),
-                Matrix::rows_of(&slopes[units..], width),
-            );
-            product([units, rows, 3 * units], before, by_gates, gradient.recurrent, true);
-        }
-        wide(
-            #[inline(always)]
-            || {
-                add_column_sums(slopes, width, 0, gradient.input_bias);
-                add_column_sums(slopes, width, 3 * units, gradient.recurrent_bias);
-            },
+        let (by_inputs, by_memory) = (View::rows_of(slopes, 0, width), View::rows_of(slopes, units, width));
+        let (x, before) = (View::columns_of(x, inputs), View::columns_of(&tape.before, units));
+        add_product([inputs, rows, 3 * units], x, by_inputs, gradient.input, (0, 3 * units));
+        add_product(
+            [units, rows, 3 * units],
+            before,
+            by_memory,
+            gradient.recurrent,
+            (0, 3 * units),
         );
+        add_column_sums(slopes, width, 0, gradient.input_bias);
+        add_column_sums(slopes, width, 3 * units, gradient.recurrent_bias);
         if let Some((input_slope, adds)) = input_slope {
-            let weights = Matrix::transposed(tensors.input, 3 * units);
-            product([rows, 3 * units, inputs], by_gates, weights, input_slope, adds);
+            if !adds {
+                input_slope.fill(0.0);
+            }
+            transpose(tensors.input, inputs, 3 * units, &mut tape.weights);
+            let weights = View::rows_of(&tape.weights, 0, inputs);
+            add_product([rows, 3 * units, inputs], by_inputs, weights, input_slope, (0, inputs));
         }
     }
 }

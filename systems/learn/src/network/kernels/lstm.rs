@@ -6,8 +6,8 @@
 //! Organised as the gated recurrent unit: a row's gates `i, f, g, o` lie side by side, and their slopes take their places. A memory is
 //! `c` and behind it `h`.
 
-use super::super::product::{Matrix, product};
-use super::sequence::{BLOCK, Sequence, Tape, add_column_sums, blocks, load, store};
+use super::sequence::{BLOCK, Sequence, Tape, View, add_column_sums, add_product, blocks, load, store};
+use super::transpose::transpose;
 use crate::real::wide;
 use starling_components::maths::{sigmoid, tanh};
 
@@ -77,9 +77,8 @@ impl LstmSizes {
         for gates in tape.gates.chunks_exact_mut(width) {
             gates.copy_from_slice(tensors.bias);
         }
-        tape.input.pack(tensors.input, inputs, width);
-        tape.recurrent.pack(tensors.recurrent, units, width);
-        tape.input.multiply(rows, x, inputs, &mut tape.gates, width);
+        let (x, weights) = (View::rows_of(x, 0, inputs), View::rows_of(tensors.input, 0, width));
+        add_product([rows, inputs, width], x, weights, &mut tape.gates, (0, width));
         for step in 0..sequence.steps {
             let first = step * columns;
             let before = &mut tape.before[first * units..][..columns * units];
@@ -95,7 +94,11 @@ impl LstmSizes {
                 }
             }
             let gates = &mut tape.gates[first * width..][..columns * width];
-            tape.recurrent.multiply(columns, before, units, gates, width);
+            let (h, weights) = (
+                View::rows_of(before, 0, units),
+                View::rows_of(tensors.recurrent, 0, width),
+            );
+            add_product([columns, units, width], h, weights, gates, (0, width));
             let shown = &mut tape.cells_shown[first * units..][..columns * units];
             let out = &mut out[first * units..][..columns * units];
             wide(
@@ -136,7 +139,8 @@ impl LstmSizes {
         let Self { inputs, units } = self;
         let (rows, columns, width) = (sequence.rows(), sequence.columns, 4 * units);
         let tensors = self.tensors(parameters);
-        tape.recurrent.pack_transposed(tensors.recurrent, width, units);
+        tape.weights.resize(width * inputs.max(units), 0.0);
+        transpose(tensors.recurrent, units, width, &mut tape.weights);
         tape.carried.resize(columns * units, 0.0);
         tape.cells_carried.clear();
         tape.cells_carried.resize(columns * units, 0.0);
@@ -168,7 +172,8 @@ impl LstmSizes {
                     }
                 },
             );
-            tape.recurrent.multiply(columns, gates, width, carried, units);
+            let (slopes, weights) = (View::rows_of(gates, 0, width), View::rows_of(&tape.weights, 0, units));
+            add_product([columns, width, units], slopes, weights, carried, (0, units));
             let memories = carried
                 .chunks_exact_mut(units)
                 .zip(cells_carried.chunks_exact_mut(units));
@@ -193,17 +198,18 @@ impl LstmSizes {
 
         let gradient = self.tensors_mut(gradient);
         let slopes = &tape.gates[..rows * width];
-        let by_gates = Matrix::rows_of(slopes, width);
-        let (x, before) = (Matrix::transposed(x, inputs), Matrix::transposed(&tape.before, units));
-        product([inputs, rows, width], x, by_gates, gradient.input, true);
-        product([units, rows, width], before, by_gates, gradient.recurrent, true);
-        wide(
-            #[inline(always)]
-            || add_column_sums(slopes, width, 0, gradient.bias),
-        );
+        let by_gates = View::rows_of(slopes, 0, width);
+        let (x, before) = (View::columns_of(x, inputs), View::columns_of(&tape.before, units));
+        add_product([inputs, rows, width], x, by_gates, gradient.input, (0, width));
+        add_product([units, rows, width], before, by_gates, gradient.recurrent, (0, width));
+        add_column_sums(slopes, width, 0, gradient.bias);
         if let Some((input_slope, adds)) = input_slope {
-            let weights = Matrix::transposed(tensors.input, width);
-            product([rows, width, inputs], by_gates, weights, input_slope, adds);
+            if !adds {
+                input_slope.fill(0.0);
+            }
+            transpose(tensors.input, inputs, width, &mut tape.weights);
+            let weights = View::rows_of(&tape.weights, 0, inputs);
+            add_product([rows, width, inputs], by_gates, weights, input_slope, (0, inputs));
         }
     }
 }

@@ -1,5 +1,9 @@
 //! Rows over time, for layers that remember.
 
+use super::product::piece;
+use super::tile::{Base, Run, Tiles};
+use crate::real::wide;
+
 /// Before this row's step the memory is emptied: the step before ended an episode.
 pub const RESET: u8 = 1;
 /// Nothing happens in this row: the memory passes through unchanged, and is the output.
@@ -57,18 +61,82 @@ pub struct Tape {
     /// Slopes of the memory between two steps.
     pub(super) carried: Vec<f32>,
     pub(super) cells_carried: Vec<f32>,
-    pub(super) input: super::panels::Panels,
-    pub(super) recurrent: super::panels::Panels,
+    /// Weights turned over.
+    pub(super) weights: Vec<f32>,
 }
 
-/// Adds the sums over rows of `width` numbers, of which the first `sums.len()` count, behind `from`.
-#[inline(always)]
-pub(super) fn add_column_sums(rows: &[f32], width: usize, from: usize, sums: &mut [f32]) {
-    for row in rows.chunks_exact(width) {
-        for (sum, x) in sums.iter_mut().zip(&row[from..]) {
-            *sum += x;
+/// A matrix somewhere in a buffer: element (i, j) is `data[at + i * row + j * step]`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) at: usize,
+    pub(super) row: usize,
+    pub(super) step: usize,
+}
+
+impl<'a> View<'a> {
+    /// Rows of `row` numbers each, of which those behind `at` are looked at.
+    pub(super) fn rows_of(data: &'a [f32], at: usize, row: usize) -> Self {
+        Self { data, at, row, step: 1 }
+    }
+    /// The columns of such rows.
+    pub(super) fn columns_of(data: &'a [f32], row: usize) -> Self {
+        Self {
+            data,
+            at: 0,
+            row: 1,
+            step: row,
         }
     }
+}
+
+/// Adds the product of `a`, `[m, k]`, and `b`, `[k, n]` with a step of 1, to the rows of `out`, which begin at `out_at` and are `out_row` apart. A
+/// row's bits depend neither on its neighbours nor on how many there are.
+pub(super) fn add_product(
+    [m, k, n]: [usize; 3],
+    a: View<'_>,
+    b: View<'_>,
+    out: &mut [f32],
+    (out_at, out_row): (usize, usize),
+) {
+    let depth = piece(k);
+    for from in (0..k).step_by(depth) {
+        let runs = [Run {
+            a: a.at + from * a.step,
+            b: b.at + from * b.row,
+            len: depth.min(k - from),
+        }];
+        Tiles {
+            rows: m,
+            columns: n,
+            a: a.data,
+            a_row: a.row,
+            a_step: a.step,
+            b: b.data,
+            b_step: b.row,
+            runs: &runs,
+            base: Base::Out,
+            out,
+            out_at,
+            out_row,
+            relu: false,
+        }
+        .compute();
+    }
+}
+
+/// Adds the columns `from..from + sums.len()` of rows of `width` numbers to `sums`, in row order.
+pub(super) fn add_column_sums(rows: &[f32], width: usize, from: usize, sums: &mut [f32]) {
+    wide(
+        #[inline(always)]
+        || {
+            for row in rows.chunks_exact(width) {
+                for (sum, x) in sums.iter_mut().zip(&row[from..]) {
+                    *sum += x;
+                }
+            }
+        },
+    );
 }
 
 /// Numbers that gates are computed on together: in local arrays, of which the compiler knows that they do not overlap.

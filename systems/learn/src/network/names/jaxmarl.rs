@@ -34,7 +34,12 @@ pub(super) fn names(layout: &Layout, tensors: &BTreeMap<String, SavedTensor>) ->
         for entry in tensors {
             let comma = if module.is_empty() { "" } else { "," };
             let parts = parts(tensor(entry));
-            names.push(parts.into_iter().map(|part| format!("{prefix}{module}{comma}{part}")).collect());
+            names.push(
+                parts
+                    .into_iter()
+                    .map(|part| format!("{prefix}{module}{comma}{part}"))
+                    .collect(),
+            );
         }
     }
     Ok(names)
@@ -103,7 +108,9 @@ fn no_counterpart(tensors: &[LayoutEntry]) -> Fault {
         "`names = \"jaxmarl\"` knows no layer of JaxMARL's networks with the tensors {}",
         names.join(", ")
     ))
-    .advise("it knows dense, conv, layer_norm and gru; say the names in a table: names = { \"trunk.0.kernel\" = \"...\" }")
+    .advise(
+        "it knows dense, conv, layer_norm and gru; say the names in a table: names = { \"trunk.0.kernel\" = \"...\" }",
+    )
 }
 
 #[cfg(test)]
