@@ -23,6 +23,9 @@ pub struct ActInput<'a> {
     pub key: Key,
     /// Take the most probable action instead of a sample.
     pub greedy: bool,
+    /// Probability that a row does a uniformly random legal move instead of the policy's own; 0 where the policy is followed. Read by
+    /// networks with discrete moves.
+    pub explore: f32,
 }
 
 /// Where a policy writes. All `[rows, ...]`.
@@ -30,7 +33,7 @@ pub struct ActInput<'a> {
 pub struct ActOutput<'a> {
     /// `[rows, components]`.
     pub actions: ActionsMut<'a>,
-    /// Log-probability of each action, `[rows]`.
+    /// Log-probability of each action, exploration included, `[rows]`.
     pub log_probs: &'a mut [f32],
     /// Value estimates, `[rows]`; zero for policies without a critic.
     pub values: &'a mut [f32],

@@ -2,6 +2,7 @@
 
 use crate::clock::Clocks;
 use crate::fault::Fault;
+use crate::memory::{Memory, MemoryBuffer};
 use crate::random::Key;
 use crate::rollout::ReplicaRollout;
 use bevy_ecs::prelude::*;
@@ -39,6 +40,8 @@ pub struct ReplicaState<'a> {
     pub local_steps: &'a mut u64,
     /// Optimiser steps since the start.
     pub steps: &'a mut u64,
+    /// What [`Learn::memory`] asked for; zeros before the first update.
+    pub memory: &'a mut Memory,
 }
 
 /// What a learner may know besides the data.
@@ -82,6 +85,15 @@ pub trait Learn: Send + Sync {
     /// It can teach a network that remembers: it learns from whole sequences.
     fn learns_memories(&self) -> bool {
         false
+    }
+    /// It reads the value estimates of the rollout's last observations.
+    fn wants_last_values(&self) -> bool {
+        true
+    }
+    /// What it keeps between updates besides parameters and optimiser state, per replica: saved with the run, zeros at first and whenever
+    /// the agent starts anew.
+    fn memory(&self) -> Vec<MemoryBuffer> {
+        Vec::new()
     }
     /// Bytes of working memory per replica for `rows` = steps x lanes x seats.
     fn bytes(&self, rows: usize) -> usize;

@@ -15,6 +15,7 @@ pub mod layers;
 pub mod learn;
 pub mod learners;
 pub mod maths;
+pub mod memory;
 pub mod normalize;
 pub mod parameters;
 pub mod persist;

@@ -22,6 +22,7 @@ pub enum Persistence {
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)] // the variants are the element types
 pub enum TensorData {
+    U8(Vec<u8>),
     F32(Vec<f32>),
     F64(Vec<f64>),
     U32(Vec<u32>),
@@ -103,6 +104,16 @@ impl SectionReader<'_> {
             "tensor `{}/{name}` of the checkpoint has another element type",
             self.prefix
         ))
+    }
+    /// A tensor of bytes of exactly this shape.
+    ///
+    /// # Errors
+    /// Missing, or of another shape or type.
+    pub fn u8(&self, name: &str, shape: &[usize]) -> Result<Vec<u8>, Fault> {
+        match self.tensor(name, shape)? {
+            TensorData::U8(values) => Ok(values.clone()),
+            _ => Err(self.kind_fault(name)),
+        }
     }
     /// A float tensor of exactly this shape.
     ///

@@ -1,5 +1,6 @@
 //! A number in a pipeline: a constant, a schedule on a named clock, a draw per replica, or one value per replica.
 
+use crate::EntityName;
 use crate::clock::{ClockName, Clocks};
 use crate::random::{Key, Purpose};
 use schemars::JsonSchema;
@@ -33,6 +34,8 @@ pub enum Varying {
     LogUniform([f64; 2]),
     /// Drawn once per replica, each entry with equal probability.
     Choice(Vec<f64>),
+    /// The product of several numbers, e.g. of a list with one value per replica and a schedule.
+    Product(Vec<Quantity>),
 }
 
 /// `from` at clock 0, `to` at clock `over` and after.
@@ -81,6 +84,11 @@ pub struct Piecewise {
     pub clock: ClockName,
 }
 
+/// The key of a number in an agent's tables, so that two drawn numbers differ: from the agent's key and the number's name.
+pub fn field_key(agent: Key, field: &str) -> Key {
+    agent.entity(&EntityName::new("field", field))
+}
+
 impl From<f64> for Quantity {
     fn from(value: f64) -> Self {
         Self::Constant(value)
@@ -125,6 +133,10 @@ impl Quantity {
             Self::Varying(Varying::WarmupCosine(w)) if !(0.0..1.0).contains(&w.warmup) => {
                 Some("`warmup` is a fraction of the stage: at least 0 and below 1".into())
             }
+            Self::Varying(Varying::Product(factors)) => match factors.is_empty() {
+                true => Some("`product` needs at least one factor".into()),
+                false => factors.iter().find_map(|factor| factor.problem(first, count)),
+            },
             _ => None,
         }
     }
@@ -165,6 +177,14 @@ impl Varying {
                 .get((unit() * values.len() as f64) as usize)
                 .copied()
                 .unwrap_or(f64::NAN),
+            Self::Product(factors) => {
+                // Two drawn factors draw apart.
+                let own = |index: usize| key.fold(index as u32, 0x5052_4f44);
+                let factors = factors.iter().enumerate();
+                factors
+                    .map(|(index, factor)| factor.at(clocks, replica, own(index)))
+                    .product()
+            }
         }
     }
 }
@@ -232,6 +252,29 @@ mod tests {
             0,
             4.0,
         );
+    }
+
+    #[test]
+    fn products() {
+        check(
+            r#"{"product": [[1.0, 2.0], {"linear": {"from": 1.0, "to": 0.0}}]}"#,
+            25,
+            1,
+            1.5,
+        );
+        let problem = |json: &str| {
+            let quantity: Quantity = serde_json::from_str(json).unwrap();
+            quantity.problem(0, 3)
+        };
+        assert!(problem(r#"{"product": [[1.0, 2.0], 3.0]}"#).is_some_and(|p| p.contains("needs 3 values")));
+        assert!(problem(r#"{"product": []}"#).is_some());
+        assert_eq!(problem(r#"{"product": [[1.0, 2.0, 5.0], 3.0]}"#), None);
+        let drawn: Quantity =
+            serde_json::from_str(r#"{"product": [{"uniform": [1.0, 2.0]}, {"uniform": [1.0, 2.0]}]}"#).unwrap();
+        let root = drawn.at(&clocks(0, 100), 0, Key::of_seed(1)).sqrt();
+        let one: Quantity = serde_json::from_str(r#"{"uniform": [1.0, 2.0]}"#).unwrap();
+        let draws = [0, 1].map(|index| one.at(&clocks(0, 100), 0, Key::of_seed(1).fold(index, 0x5052_4f44)));
+        assert!((root * root - draws[0] * draws[1]).abs() < 1e-9 && draws[0] != draws[1]);
     }
 
     #[test]

@@ -90,7 +90,37 @@ def classic_control(source, target):
         write(table.filter(kept), target / f"{name}.parquet")
 
 
-SUBJECTS = {"overcooked_v2": overcooked_v2, "classic_control": classic_control}
+# Of each file: every how manyth of the rows in which nothing is paid, drawn or ended, and of the others.
+MINATAR = {
+    "Asterix-gymnax": (40, 4),
+    "Asterix-late-gymnax": (40, 8),
+    "Breakout-gymnax": (40, 4),
+    "Freeway-gymnax": (100, 2),
+    "Seaquest-gymnax": (20, 2),
+    "SpaceInvaders-gymnax": (20, 2),
+    "SpaceInvaders-late-gymnax": (20, 2),
+    "asterix-original": (30, 3),
+    "breakout-original": (20, 2),
+    "freeway-original": (40, 1),
+    "seaquest-original": (30, 4),
+    "space_invaders-original": (20, 2),
+}
+
+
+def minatar(source, target):
+    """Single transitions from all over, since each is checked on its own; those in which something happens are the more frequent."""
+    for name, every in MINATAR.items():
+        table = pq.read_table(source / f"{name}.parquet")
+        columns = [c for c in table.column_names if c in ("random_used", "done") or (c.startswith("rnd_") and c.endswith("used"))]
+        happens = [any(row) for row in zip(*(table[c].to_pylist() for c in columns), (r != 0 for r in table["reward"].to_pylist()))]
+        counts, kept = [0, 0], []
+        for eventful in happens:
+            kept.append(counts[eventful] % every[eventful] == 0)
+            counts[eventful] += 1
+        write(table.filter(kept), target / f"{name}.parquet")
+
+
+SUBJECTS = {"minatar": minatar, "overcooked_v2": overcooked_v2, "classic_control": classic_control}
 
 
 def main():

@@ -75,13 +75,18 @@ def take(table, *names, **defaults):
 
 
 def read(path):
-    file = tomllib.loads(pathlib.Path(path).read_text())
+    return settings_of(tomllib.loads(pathlib.Path(path).read_text()))
+
+
+def settings_of(file):
     (environment,) = file["environment"].values()
     rules, lanes, _ = take(environment, "rules", "lanes", "seats")
     ((kind, _),) = rules.items()
     (agent,) = file["agent"].values()
     policy, learner, optimizer, normalize, _ = take(agent, "policy", "learner", "optimizer", normalize={}, replicas=1)
-    activation, heads = take(policy, "activation", "heads")
+    activation, heads, layers = take(policy, "activation", "heads", layers=[])
+    if layers not in ([], ["flatten"]):
+        raise SystemExit(f"unknown layers: {layers}")
     actor, critic = take(heads, "actor", "critic")
     if actor != critic:
         raise SystemExit("actor and critic differ")

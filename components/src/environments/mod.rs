@@ -2,6 +2,7 @@
 
 pub mod acrobot;
 pub mod cart_pole;
+pub mod minatar;
 pub mod mountain_car;
 pub mod mountain_car_continuous;
 pub mod overcooked_v1;

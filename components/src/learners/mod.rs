@@ -2,4 +2,5 @@
 
 pub mod adam;
 pub mod behaviour_cloning;
+pub mod dqn;
 pub mod ppo;

@@ -36,6 +36,10 @@ pub struct AgentSpec {
     /// What the learner is paid.
     #[serde(default)]
     pub reward: RewardSpec,
+    /// While it trains: the probability of a uniformly random legal move in place of the policy's own, evaluated once per tick. For discrete
+    /// moves; usually falling, e.g. `{ linear = { from = 1.0, to = 0.05, over = 250_000, clock = "env_steps" } }`. 0 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explore: Option<Quantity>,
     /// Running normalisation of what the agent sees and is paid; as they are if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normalize: Option<NormalizeSpec>,
@@ -109,10 +113,24 @@ pub struct PolicySpec {
     /// What follows the trunk.
     #[serde(default)]
     pub heads: HeadsSpec,
+    /// How the weights of dense and conv layers start.
+    #[serde(default)]
+    pub init: WeightInit,
     /// Applied after every dense and conv layer that does not name its own.
     #[serde(default = "relu")]
     #[schemars(schema_with = "activation")]
     pub activation: String,
+}
+
+/// How weights start; biases start at 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightInit {
+    /// A random orthogonal matrix times the layer's gain.
+    #[default]
+    Orthogonal,
+    /// Independent normals, cut off at two standard deviations, with variance 1 / inputs (flax's default). Gains play no part.
+    LecunNormal,
 }
 
 fn relu() -> String {
@@ -123,7 +141,8 @@ fn activation(_: &mut SchemaGenerator) -> Schema {
     schemars::json_schema!({ "type": "string", "enum": ["relu", "tanh", "none"] })
 }
 
-/// Hidden layers of the heads; the output layers (one logit per move or one mean per component; one value) are added by themselves.
+/// Hidden layers of the heads; the output layers (one logit per move or one mean per component; one value) are added by themselves. With `q`
+/// there is one head instead of two: the value of every move, by which the agent acts greedily.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HeadsSpec {
@@ -133,9 +152,13 @@ pub struct HeadsSpec {
     /// Hidden layers of the value head.
     #[schemars(schema_with = "layers")]
     pub critic: Vec<Choice>,
+    /// Hidden layers of the action-value head, for learners such as `dqn`; in place of `actor` and `critic`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "layers")]
+    pub q: Option<Vec<Choice>>,
     /// Gain of the orthogonal initialisation of the policy's output layer; small, so that training starts near the uniform policy.
     pub actor_gain: f64,
-    /// Gain of the orthogonal initialisation of the value's output layer.
+    /// Gain of the orthogonal initialisation of the value's output layer, and of the action-values'.
     pub critic_gain: f64,
 }
 
@@ -144,6 +167,7 @@ impl Default for HeadsSpec {
         Self {
             actor: Vec::new(),
             critic: Vec::new(),
+            q: None,
             actor_gain: 0.01,
             critic_gain: 1.0,
         }

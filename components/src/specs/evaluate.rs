@@ -37,6 +37,10 @@ pub struct EvaluateSpec {
     /// Take the most probable action instead of a sample.
     #[serde(default)]
     pub greedy: bool,
+    /// Probability of a uniformly random legal move in place of the agents' own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub explore: f64,
     /// Record the steps of the first so many episodes of each replica, to be looked at with `starling replay`.
     #[serde(default = "one")]
     pub trajectories: u32,
@@ -52,6 +56,10 @@ fn agents(_: &mut SchemaGenerator) -> Schema {
 
 fn stage(_: &mut SchemaGenerator) -> Schema {
     entity_schema("stage")
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 fn is_false(value: &bool) -> bool {

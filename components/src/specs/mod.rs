@@ -10,7 +10,7 @@ mod pipeline;
 mod record;
 mod stage;
 
-pub use agent::{AgentSpec, HeadsSpec, NormalizeSpec, PolicySpec, ReplicasSpec, RewardSpec};
+pub use agent::{AgentSpec, HeadsSpec, NormalizeSpec, PolicySpec, ReplicasSpec, RewardSpec, WeightInit};
 pub use buffer::{BufferSpec, Refresh, RefreshNamed, Scope};
 pub use dataset::DatasetSpec;
 pub use environment::{DrawPer, DrawSpec, EnvironmentSpec, SeatSpec, StartsSpec};

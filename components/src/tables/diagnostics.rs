@@ -23,7 +23,7 @@ pub static DIAGNOSTICS: TableSpec = TableSpec {
             ColumnKind::U32,
             "steps",
             "",
-            "optimiser step within the update, from 1",
+            "optimiser steps since the objective changed, from 1: since the rollout (PPO) or the change of the target (DQN)",
         ),
         column(
             "quantity",

@@ -101,6 +101,7 @@ impl BehaviourCloning {
     /// # Errors
     /// Values out of range; a dataset that is unknown or of another kind of seat.
     pub fn build(settings: &BehaviourCloningSettings, context: LearnerContext) -> Result<Self, Fault> {
+        context.needs_distribution("behaviour_cloning")?;
         if settings.batch == 0 {
             return Err(Fault::pipeline("`batch` must be at least 1").within(["batch"]));
         }
@@ -211,7 +212,7 @@ impl BehaviourCloning {
         workspace.order = order;
         let held_out = self.score(state.parameters, &self.held_out, workspace)?;
         let agreement = match self.network.head {
-            Head::Categorical { .. } => "accuracy",
+            Head::Categorical { .. } | Head::ActionValues { .. } => "accuracy",
             Head::Gaussian { .. } => "squared_error",
         };
         let mut metrics = vec![("loss".to_owned(), sums.loss / sums.rows.max(1.0))];

@@ -1,16 +1,19 @@
 //! Build: the `policy`, `learner` and `optimizer` of every agent become live components.
 
 use crate::learner::{LearnerContext, LearnerSlot};
-use crate::network::{AgentContext, Network};
+use crate::network::{AgentContext, Head, Network, field_key};
 use crate::optimizer::OptimizerSlot;
 use bevy_ecs::prelude::*;
 use starling_components::EntityName;
 use starling_components::act::Policy;
+use starling_components::clock::Clocks;
 use starling_components::demonstrations::Demonstrations;
 use starling_components::fault::Fault;
 use starling_components::imports::Imported;
 use starling_components::learn::Learner;
+use starling_components::memory::LearnerMemory;
 use starling_components::parameters::{OptimizerState, Parameters, Replicas};
+use starling_components::quantity::Quantity;
 use starling_components::random::{Key, Purpose};
 use starling_components::registry::Registry;
 use starling_components::schedule::{MemoryEstimate, RunSeed};
@@ -33,6 +36,10 @@ struct Seats {
     /// Training rows only; the most where they vary.
     rows_per_step: usize,
     rows_vary: bool,
+    /// Some of its environments write masks.
+    masks: bool,
+    /// Who sits in its seats changes.
+    change: bool,
 }
 
 type EnvironmentItem<'a> = (Entity, &'a EntityName, &'a EnvironmentSpec, Option<&'a LiveEnvironment>);
@@ -122,6 +129,8 @@ pub(crate) fn build_agents(
                     replicas: spec.replicas.count(),
                     rows_per_step: seats.rows_per_step,
                     rows_vary: seats.rows_vary,
+                    masks: seats.masks,
+                    seats_change: seats.change,
                     diagnostics,
                 };
                 let learner = build_learner(spec, &agent, &datasets, &registry)?;
@@ -145,6 +154,12 @@ pub(crate) fn build_agents(
                         format!("{name}: learning, {at_once} replicas at a time"),
                         working * at_once,
                     ));
+                    let kept = LearnerMemory::new(learner.memory(), numbers.len());
+                    if kept.bytes() > 0 {
+                        let what = format!("{name}: what {} replicas remember", numbers.len());
+                        memory.0.push((what, kept.bytes()));
+                        commands.entity(entity).insert(kept);
+                    }
                 }
                 insert(&mut commands, entity, network, learner, values, numbers.len());
             }
@@ -217,12 +232,15 @@ fn seats_of(name: &EntityName, environments: &[EnvironmentItem<'_>], evaluations
         let own = spec.seats_of(&name.key).into_iter();
         for seat in own.filter(|&seat| seat < shape.seats.len()) {
             seats.rows_vary |= shape.turns;
+            seats.masks |= shape.masks;
+            seats.change |= spec.rotate;
             seats.shape.get_or_insert_with(|| shape.seats[seat].clone());
         }
         // A rotation moves an agent's seats from lane to lane and gives it no more of them: what the file says counts.
         for seat in spec.seats.iter().filter(|seat| seat.agents().contains(&name.key)) {
             seats.rows_per_step += spec.lanes as usize;
             seats.rows_vary |= matches!(seat, SeatSpec::Draw(_));
+            seats.change |= matches!(seat, SeatSpec::Draw(_));
         }
     }
     for evaluation in evaluations {
@@ -277,6 +295,24 @@ fn build_one(policy: &PolicySpec, seat: &SeatShape, registry: &Registry) -> Resu
 
 type MaybeLearner = Option<Box<dyn starling_components::learn::Learn>>;
 
+/// What is wrong with the exploration of an agent, if anything.
+fn explore_problem(explore: &Quantity, agent: &AgentContext) -> Option<Fault> {
+    if let Head::Gaussian { .. } = agent.network.head {
+        let fault = Fault::pipeline("random moves in place of the policy's are for discrete moves");
+        return Some(fault.advise("leave `explore` out: a Gaussian policy explores by its standard deviation"));
+    }
+    if let Some(problem) = explore.problem(agent.first_replica, agent.replicas) {
+        return Some(Fault::pipeline(problem));
+    }
+    let key = field_key(agent.key, "explore");
+    let at_start = |replica| explore.at(&Clocks::default(), replica, key);
+    let mut values = (agent.first_replica..agent.first_replica + agent.replicas).map(at_start);
+    let wrong = values.find(|value| !(0.0..=1.0).contains(value))?;
+    Some(Fault::pipeline(format!(
+        "`explore` is a probability, this one is {wrong}"
+    )))
+}
+
 fn build_learner(
     spec: &AgentSpec,
     agent: &AgentContext,
@@ -288,6 +324,9 @@ fn build_learner(
         if let Some(problem) = quantity.problem(agent.first_replica, agent.replicas) {
             faults.push(Fault::pipeline(problem).within(["reward", field]));
         }
+    }
+    if let Some(explore) = &spec.explore {
+        faults.extend(explore_problem(explore, agent).map(|fault| fault.within(["explore"])));
     }
     let (learner, optimizer) = match (&spec.learner, &spec.optimizer) {
         (None, None) => return if faults.is_empty() { Ok(None) } else { Err(faults) },

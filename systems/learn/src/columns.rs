@@ -138,5 +138,6 @@ fn view<'a>(context: &LearnContext, observations: Observations<'a>, carry: &'a [
         time: 0,
         key: context.key,
         greedy: true,
+        explore: 0.0,
     }
 }

@@ -1,9 +1,10 @@
-//! Begin: agents that start anew with a round of their stage forget parameters, optimiser state and what they have seen.
+//! Begin: agents that start anew with a round of their stage forget parameters, optimiser state, what their learner remembers and what they have seen.
 
 use crate::build::AgentNetwork;
 use bevy_ecs::prelude::*;
 use starling_components::EntityName;
 use starling_components::clock::Clocks;
+use starling_components::memory::LearnerMemory;
 use starling_components::normalize::Normalization;
 use starling_components::parameters::{OptimizerState, Parameters, Replicas};
 use starling_components::random::{Key, Purpose};
@@ -18,6 +19,7 @@ type Forgetful<'a> = (
     &'a mut Parameters,
     Option<&'a mut OptimizerState>,
     Option<&'a mut Normalization>,
+    Option<&'a mut LearnerMemory>,
 );
 
 /// The key of an agent's parameters at the start of `round` of `stage`: apart from those that it began the run with.
@@ -42,7 +44,8 @@ pub(crate) fn fresh(
             if anew.new && clocks.round() == 0 {
                 continue;
             }
-            let Ok((name, replicas, network, mut parameters, optimizer, normalization)) = agents.get_mut(anew.agent)
+            let Ok((name, replicas, network, mut parameters, optimizer, normalization, memory)) =
+                agents.get_mut(anew.agent)
             else {
                 continue;
             };
@@ -53,6 +56,9 @@ pub(crate) fn fresh(
                 .collect();
             if let Some(mut normalization) = normalization {
                 normalization.reset();
+            }
+            if let Some(mut memory) = memory {
+                memory.reset();
             }
             if let Some(mut optimizer) = optimizer {
                 let OptimizerState {

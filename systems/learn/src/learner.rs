@@ -1,8 +1,9 @@
 //! `learner`: the slot of learning algorithms.
 
-use crate::network::AgentContext;
+use crate::network::{AgentContext, Head};
 use crate::optimizer::Optimizer;
 use starling_components::demonstrations::Demonstrations;
+use starling_components::fault::Fault;
 use starling_components::learn::Learn;
 use starling_components::registry::Slot;
 use std::collections::BTreeMap;
@@ -21,6 +22,19 @@ pub struct LearnerContext {
     pub optimizer: Arc<dyn Optimizer>,
     /// The pipeline's datasets, by key.
     pub datasets: Arc<BTreeMap<String, Demonstrations>>,
+}
+
+impl LearnerContext {
+    /// `learner` needs a policy that draws its actions from a distribution.
+    pub(crate) fn needs_distribution(&self, learner: &str) -> Result<(), Fault> {
+        match self.agent.network.head {
+            Head::ActionValues { .. } => {
+                let message = format!("`{learner}` learns a distribution of actions, and the policy has a `q` head");
+                Err(Fault::pipeline(message).advise("use `actor` and `critic`, or `learner.dqn`"))
+            }
+            Head::Categorical { .. } | Head::Gaussian { .. } => Ok(()),
+        }
+    }
 }
 
 impl Slot for LearnerSlot {

@@ -2,6 +2,7 @@
 
 use crate::behaviour_cloning::BehaviourCloning;
 use crate::build::{AgentNetwork, build_agents};
+use crate::dqn::Dqn;
 use crate::fresh::fresh;
 use crate::learner::LearnerSlot;
 use crate::network::conv::Conv;
@@ -35,7 +36,9 @@ use starling_components::layers::tanh::TanhSettings;
 use starling_components::learn::Learner;
 use starling_components::learners::adam::{AdamEqualBetasSettings, AdamMrSettings, AdamRelSettings, AdamSettings};
 use starling_components::learners::behaviour_cloning::BehaviourCloningSettings;
+use starling_components::learners::dqn::DqnSettings;
 use starling_components::learners::ppo::PpoSettings;
+use starling_components::memory::LearnerMemory;
 use starling_components::parameters::{OptimizerState, Parameters};
 use starling_components::persist::PersistenceTable;
 use starling_components::registry::Registry;
@@ -54,6 +57,7 @@ impl Plugin for LearnPlugin {
             .resource_mut::<PersistenceTable>()
             .saved::<Parameters>()
             .saved::<OptimizerState>()
+            .saved::<LearnerMemory>()
             .saved::<Snapshots>()
             .derived::<Policy>()
             .derived::<AgentNetwork>()
@@ -95,5 +99,6 @@ pub fn register(registry: &mut Registry) {
         .kind::<OptimizerSlot, AdamEqualBetasSettings>(|s, agent| Adam::build(s.into(), agent));
     registry
         .kind::<LearnerSlot, PpoSettings>(|s, context| Ok(Box::new(Ppo::build(s, context)?)))
+        .kind::<LearnerSlot, DqnSettings>(|s, context| Ok(Box::new(Dqn::build(s, context)?)))
         .kind::<LearnerSlot, BehaviourCloningSettings>(|s, context| Ok(Box::new(BehaviourCloning::build(s, context)?)));
 }

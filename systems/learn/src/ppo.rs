@@ -115,6 +115,7 @@ impl Ppo {
     pub fn build(settings: &PpoSettings, context: LearnerContext) -> Result<Self, Fault> {
         let agent = &context.agent;
         check(settings)?;
+        context.needs_distribution("ppo")?;
         if let Some(problem) = settings.entropy.problem(agent.first_replica, agent.replicas) {
             return Err(Fault::pipeline(problem).within(["entropy"]));
         }

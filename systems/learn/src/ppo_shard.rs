@@ -93,6 +93,8 @@ impl Shard<'_> {
             };
             let policy_slope = &mut out.policy_slope[at];
             match &self.network.head {
+                // Refused when it was built.
+                Head::ActionValues { .. } => policy_slope.fill(0.0),
                 Head::Categorical { moves } => {
                     let action = self.batch.discrete_action(self.experience, index);
                     let legal = self.batch.legal(self.experience, index, *moves);

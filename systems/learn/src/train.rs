@@ -7,6 +7,7 @@ use starling_components::EntityName;
 use starling_components::clock::{Clocks, Member};
 use starling_components::fault::Fault;
 use starling_components::learn::{Experience, LearnContext, LearnReport, Learner, ReplicaState};
+use starling_components::memory::{LearnerMemory, Memory};
 use starling_components::parameters::{OptimizerState, Parameters, Replicas};
 use starling_components::random::Key;
 use starling_components::rollout::Rollout;
@@ -26,6 +27,7 @@ type AgentItem<'a> = (
     &'a Learner,
     &'a mut Parameters,
     &'a mut OptimizerState,
+    Option<&'a mut LearnerMemory>,
 );
 
 /// One update of every learner whose stage runs, from the environments of that stage.
@@ -51,7 +53,7 @@ pub(crate) fn learn(
     // Optimiser steps and passes over datasets that each group's learners made.
     let mut advanced: Vec<(Entity, u64, u64)> = Vec::new();
 
-    for (entity, name, spec, replicas, member, learner, mut parameters, mut optimizer) in agents {
+    for (entity, name, spec, replicas, member, learner, mut parameters, mut optimizer, mut memory) in agents {
         let Ok((group, clocks)) = groups.get(member.0) else {
             continue;
         };
@@ -70,6 +72,7 @@ pub(crate) fn learn(
             learner,
             &mut parameters,
             &mut optimizer,
+            memory.as_deref_mut(),
             &replicas.0,
             &seats,
             |replica| LearnContext {
@@ -135,6 +138,7 @@ fn learn_replicas(
     learner: &Learner,
     parameters: &mut Parameters,
     optimizer: &mut OptimizerState,
+    memory: Option<&mut LearnerMemory>,
     replicas: &[u32],
     seats: &[(Vec<usize>, Option<u16>, &Rollout)],
     context: impl Fn(u32) -> LearnContext + Sync,
@@ -146,6 +150,15 @@ fn learn_replicas(
         local_steps,
         steps,
     } = optimizer;
+    // Most learners remember nothing besides.
+    let mut nothing = Vec::new();
+    let memory = match memory {
+        Some(memory) => memory.replicas(),
+        None => {
+            nothing.resize_with(replicas.len(), Memory::default);
+            &mut nothing
+        }
+    };
     parameters
         .values
         .par_chunks_mut(n)
@@ -153,16 +166,18 @@ fn learn_replicas(
         .zip(second.par_chunks_mut(n))
         .zip(local_steps.par_iter_mut())
         .zip(steps.par_iter_mut())
+        .zip(memory.par_iter_mut())
         .zip(replicas.par_iter())
         .enumerate()
         .map(
-            |(index, (((((parameters, first), second), local_steps), steps), &replica))| {
+            |(index, ((((((parameters, first), second), local_steps), steps), memory), &replica))| {
                 let mut state = ReplicaState {
                     parameters,
                     first,
                     second,
                     local_steps,
                     steps,
+                    memory,
                 };
                 let experience: Vec<Experience<'_>> = seats
                     .iter()

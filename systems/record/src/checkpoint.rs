@@ -77,6 +77,7 @@ struct TensorBytes<'a>(&'a SavedTensor);
 impl View for TensorBytes<'_> {
     fn dtype(&self) -> Dtype {
         match self.0.data {
+            TensorData::U8(_) => Dtype::U8,
             TensorData::F32(_) => Dtype::F32,
             TensorData::F64(_) => Dtype::F64,
             TensorData::U32(_) => Dtype::U32,
@@ -88,6 +89,7 @@ impl View for TensorBytes<'_> {
     }
     fn data(&self) -> Cow<'_, [u8]> {
         Cow::Owned(match &self.0.data {
+            TensorData::U8(v) => v.clone(),
             TensorData::F32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             TensorData::F64(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             TensorData::U32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
@@ -96,6 +98,7 @@ impl View for TensorBytes<'_> {
     }
     fn data_len(&self) -> usize {
         match &self.0.data {
+            TensorData::U8(v) => v.len(),
             TensorData::F32(v) => v.len() * 4,
             TensorData::F64(v) => v.len() * 8,
             TensorData::U32(v) => v.len() * 4,
@@ -131,6 +134,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Metadata, Snapshot), Fault> {
 
 pub(crate) fn numbers_of(kind: Dtype, bytes: &[u8]) -> Option<TensorData> {
     Some(match kind {
+        Dtype::U8 => TensorData::U8(bytes.to_vec()),
         Dtype::F32 => TensorData::F32(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
         Dtype::F64 => TensorData::F64(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect()),
         Dtype::U32 => TensorData::U32(bytes.as_chunks().0.iter().map(|b| u32::from_le_bytes(*b)).collect()),
@@ -235,6 +239,7 @@ pub(crate) fn first_different(a: &TensorData, b: &TensorData) -> Option<usize> {
         common.or((a.len() != b.len()).then_some(a.len().min(b.len())))
     }
     match (a, b) {
+        (TensorData::U8(a), TensorData::U8(b)) => first(a, b, |a, b| a == b),
         (TensorData::F32(a), TensorData::F32(b)) => first(a, b, |a, b| a.to_bits() == b.to_bits()),
         (TensorData::F64(a), TensorData::F64(b)) => first(a, b, |a, b| a.to_bits() == b.to_bits()),
         (TensorData::U32(a), TensorData::U32(b)) => first(a, b, |a, b| a == b),

@@ -328,6 +328,7 @@ fn cell(array: &ArrayRef, row: usize) -> String {
 
 fn compare_tensor(name: &str, a: Option<&SavedTensor>, b: Option<&SavedTensor>) -> Option<TensorDifference> {
     let number = |tensor: &SavedTensor, at: usize| match &tensor.data {
+        TensorData::U8(v) => v.get(at).map(u8::to_string),
         TensorData::F32(v) => v.get(at).map(|x| format!("{x:?}")),
         TensorData::F64(v) => v.get(at).map(|x| format!("{x:?}")),
         TensorData::U32(v) => v.get(at).map(u32::to_string),

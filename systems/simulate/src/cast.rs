@@ -8,9 +8,11 @@ use starling_components::act::{Act, Policy};
 use starling_components::clock::Clocks;
 use starling_components::fault::Fault;
 use starling_components::parameters::{Parameters, Replicas};
+use starling_components::quantity::{Quantity, field_key};
 use starling_components::random::{Key, Purpose};
 use starling_components::schedule::RunSeed;
 use starling_components::seating::{ChangingSeats, Seating};
+use starling_components::specs::AgentSpec;
 
 /// What an agent needs to play.
 pub(crate) type Agents<'w, 's> = Query<
@@ -21,6 +23,7 @@ pub(crate) type Agents<'w, 's> = Query<
         &'static Policy,
         &'static Parameters,
         &'static Replicas,
+        Option<&'static AgentSpec>,
     ),
 >;
 
@@ -40,6 +43,8 @@ struct Role<'a> {
     parameters: &'a Parameters,
     key: Key,
     numbers: &'a [u32],
+    /// Probability of a random move while training.
+    explore: Option<&'a Quantity>,
     /// All its replicas play, not only the one of the environment's number.
     pool: bool,
     seats: Vec<usize>,
@@ -67,7 +72,7 @@ impl<'a> Cast<'a> {
             Seating::Fixed(seats) => return Self::of(seats, agents, seed),
             Seating::Changing(changing) => changing,
         };
-        let replicas_of = |agent| agents.get(agent).map_or(0, |(.., numbers)| numbers.0.len());
+        let replicas_of = |agent| agents.get(agent).map_or(0, |(.., numbers, _)| numbers.0.len());
         let chairs = Chairs::of(changing, replicas_of)?;
         let mut roles = Vec::new();
         for (agent, _) in chairs.agents() {
@@ -103,9 +108,9 @@ impl<'a> Cast<'a> {
         })
     }
 
-    /// The players of the replica at `index`; where seats change, one per chair. `place` is the environment or evaluation: an agent that
-    /// plays in two of them draws apart.
-    pub(crate) fn players(&self, index: usize, place: impl Fn(Key) -> Key) -> Vec<Player<'_>> {
+    /// The players of the replica at `index` in the tick that begins at `clocks`; where seats change, one per chair. `place` is the
+    /// environment: an agent that plays in two of them draws apart.
+    pub(crate) fn players(&self, index: usize, clocks: &Clocks, place: impl Fn(Key) -> Key) -> Vec<Player<'_>> {
         let mut players = Vec::new();
         for role in &self.roles {
             let who = if role.pool {
@@ -126,6 +131,7 @@ impl<'a> Cast<'a> {
                     },
                     seats: &role.seats,
                     name: &role.name.key,
+                    explore: role.explore(clocks, role.numbers[own]),
                 });
             }
         }
@@ -172,6 +178,13 @@ impl<'a> Cast<'a> {
 }
 
 impl<'a> Role<'a> {
+    fn explore(&self, clocks: &Clocks, replica: u32) -> f32 {
+        self.explore.map_or(0.0, |explore| {
+            let value = explore.at(clocks, replica, field_key(self.key, "explore"));
+            value.clamp(0.0, 1.0) as f32
+        })
+    }
+
     fn of(
         agent: Entity,
         seats: Vec<usize>,
@@ -179,7 +192,7 @@ impl<'a> Role<'a> {
         agents: &'a Agents<'_, '_>,
         seed: RunSeed,
     ) -> Result<Self, Fault> {
-        let Ok((name, policy, parameters, numbers)) = agents.get(agent) else {
+        let Ok((name, policy, parameters, numbers, spec)) = agents.get(agent) else {
             return Err(Fault::run("the agent of a seat has no policy to act by"));
         };
         Ok(Self {
@@ -188,6 +201,7 @@ impl<'a> Role<'a> {
             parameters,
             key: Key::of_seed(seed.0).entity(name),
             numbers: &numbers.0,
+            explore: spec.and_then(|spec| spec.explore.as_ref()),
             pool,
             seats,
         })

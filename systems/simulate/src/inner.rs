@@ -11,6 +11,7 @@ use starling_components::act::Act;
 use starling_components::clock::{ClockValues, Clocks};
 use starling_components::fault::Fault;
 use starling_components::learn::{Experience, Learn, LearnContext, LearnReport, ReplicaState};
+use starling_components::memory::Memory;
 use starling_components::random::{Key, Purpose};
 use starling_components::rollout::ReplicaRollout;
 use starling_components::schedule::RunSeed;
@@ -33,6 +34,8 @@ pub struct InnerTraining<'a> {
     pub agent: &'a EntityName,
     /// Factors of task and shaped reward at the time that the clocks show.
     pub reward: &'a (dyn Fn(&Clocks) -> [f32; 2] + Sync),
+    /// Probability of a random move at the time that the clocks show, as [`starling_components::act::ActInput::explore`].
+    pub explore: &'a (dyn Fn(&Clocks) -> f32 + Sync),
     /// How long.
     pub ticks: u64,
 }
@@ -76,8 +79,9 @@ impl InnerTraining<'_> {
         let mut blocks = LaneBlocks::new(Arc::clone(self.environment), vec![place_key], self.lanes, carry);
         blocks.ensure_started();
         let finals = self.learner.wants_final_observations();
+        let last_values = self.learner.wants_last_values();
         let mut rollout = ReplicaRollout::zeros(shape, steps, self.lanes, carry, finals);
-        let mut own = OwnState::new(initial);
+        let mut own = OwnState::new(initial, Memory::zeros(&self.learner.memory()));
         let mut clocks = self.clocks(steps);
         let mut trained = Trained {
             parameters: Vec::new(),
@@ -91,11 +95,12 @@ impl InnerTraining<'_> {
                 key: agent_key.replica(replica).purpose(Purpose::Act).entity(self.place),
                 seats: &seats,
                 name: &self.agent.key,
+                explore: (self.explore)(&clocks),
             }];
             let Some(lanes) = blocks.replicas.first_mut() else {
                 break;
             };
-            let finished = collect_replica(shape, &players, None, lanes, &mut rollout, None)?;
+            let finished = collect_replica(shape, &players, None, lanes, &mut rollout, None, last_values)?;
             trained.returns.push(finished.means().map(|(returns, _)| returns));
             clocks.now.env_steps += clocks.per_tick.env_steps;
             let [task_weight, shaped_weight] = (self.reward)(&clocks);
@@ -150,16 +155,18 @@ struct OwnState {
     second: Vec<f32>,
     local_steps: u64,
     steps: u64,
+    memory: Memory,
 }
 
 impl OwnState {
-    fn new(initial: &[f32]) -> Self {
+    fn new(initial: &[f32], memory: Memory) -> Self {
         Self {
             parameters: initial.to_vec(),
             first: vec![0.0; initial.len()],
             second: vec![0.0; initial.len()],
             local_steps: 0,
             steps: 0,
+            memory,
         }
     }
 
@@ -170,6 +177,7 @@ impl OwnState {
             second: &mut self.second,
             local_steps: &mut self.local_steps,
             steps: &mut self.steps,
+            memory: &mut self.memory,
         }
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Player<'a> {
     pub seats: &'a [usize],
     /// Name of the agent, for faults.
     pub name: &'a str,
+    /// See [`ActInput::explore`].
+    pub explore: f32,
 }
 
 /// One moment of all lanes. Rows are `lane * seats + seat`.
@@ -192,6 +194,7 @@ impl Table {
                 time: moment.time,
                 key: player.key,
                 greedy: moment.greedy,
+                explore: player.explore,
             };
             let output = ActOutput {
                 actions: match &mut scratch.actions {
@@ -235,6 +238,7 @@ impl Table {
             time: moment.time,
             key: player.key,
             greedy: moment.greedy,
+            explore: player.explore,
         };
         let output = ActOutput {
             actions: match &mut moves.actions {
@@ -269,6 +273,7 @@ impl Table {
                 time: moment.time,
                 key: player.key,
                 greedy: moment.greedy,
+                explore: player.explore,
             };
             return values_in_shards(player.policy, player.parameters, input, values)
                 .map_err(|fault| at(player, fault));
@@ -288,6 +293,7 @@ impl Table {
                 time: moment.time,
                 key: player.key,
                 greedy: moment.greedy,
+                explore: player.explore,
             };
             values_in_shards(player.policy, player.parameters, input, &mut scratch.values)
                 .map_err(|fault| at(player, fault))?;

@@ -96,6 +96,7 @@ fn register(registry: &mut Registry) {
         .slot::<ScriptSlot>();
     environments::acrobot::register(registry);
     environments::cart_pole::register(registry);
+    environments::minatar::register(registry);
     environments::mountain_car::register(registry);
     environments::mountain_car_continuous::register(registry);
     environments::overcooked_v1::register(registry);

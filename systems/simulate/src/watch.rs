@@ -186,6 +186,7 @@ impl Watched {
             time: self.time,
             key: sitter.key,
             greedy: self.greedy,
+            explore: 0.0,
         };
         let at = |fault: Fault| Fault {
             message: format!("`{}` in seat {seat}: {}", sitter.name, fault.message),

@@ -104,6 +104,7 @@ fn act(cook: &dyn Act, observations: &[u8], ids: &[u32], time: u32) -> Result<Ve
         time,
         key: Key::of_seed(2),
         greedy: false,
+        explore: 0.0,
     };
     let mut output = ActOutput {
         actions: ActionsMut::Discrete(&mut actions),

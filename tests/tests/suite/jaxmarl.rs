@@ -50,6 +50,7 @@ impl Policy {
             time: 0,
             key: Key::of_seed(0),
             greedy: false,
+            explore: 0.0,
         };
         self.network
             .evaluate_rows(parameters, &input)

@@ -319,6 +319,7 @@ fn normalize_players_elsewhere_look_through_the_statistics_of_their_replica() {
         time: 0,
         key: Key::of_seed(0),
         greedy: true,
+        explore: 0.0,
     };
     let mut values = [0.0; 2];
     for (index, expected) in [[0.0, -3.0], [1.5, 0.0]].into_iter().enumerate() {

@@ -40,6 +40,7 @@ impl Table<'_> {
         let values = match column.data_type() {
             DataType::List(_) => column.as_list::<i32>().value(row),
             DataType::LargeList(_) => column.as_list::<i64>().value(row),
+            DataType::FixedSizeList(..) => column.as_fixed_size_list().value(row),
             _ => column.slice(row, 1),
         };
         cast(&values, kind).unwrap_or_else(|error| panic!("column `{name}`: {error}"))

@@ -80,6 +80,7 @@ pub(crate) fn tensors_of_replica(run: &Path, index: usize) -> Vec<(String, Vec<u
     by_replica
         .map(|(name, tensor)| {
             let bits = match &tensor.data {
+                TensorData::U8(values) => values.iter().map(|&v| u64::from(v)).collect(),
                 TensorData::F32(values) => values.iter().map(|v| u64::from(v.to_bits())).collect(),
                 TensorData::F64(values) => values.iter().map(|v| v.to_bits()).collect(),
                 TensorData::U32(values) => values.iter().map(|&v| u64::from(v)).collect(),

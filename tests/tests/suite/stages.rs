@@ -463,6 +463,7 @@ reward         = { shaped = 0.5 }
             learner: &*learner.0,
             agent: &EntityName::new("agent", "chef"),
             reward: &|_| [1.0, 0.5],
+            explore: &|_| 0.0,
             ticks: 6,
         };
         let train = |replica: u32| inner.train(RunSeed(5), replica, initial.replica(replica as usize));

@@ -13,7 +13,7 @@ pub struct Conv {
     features: usize,
     side: usize,
     activation: Activation,
-    gain: f64,
+    init: Init,
 }
 
 impl Conv {
@@ -40,7 +40,7 @@ impl Conv {
             features: settings.features,
             side: settings.kernel,
             activation: settings.activation.unwrap_or(context.activation),
-            gain: settings.gain,
+            init: Init::of_weights(context.init, settings.gain),
         }))
     }
 }
@@ -54,7 +54,7 @@ impl Layer for Conv {
             TensorSpec {
                 name: "kernel",
                 shape: vec![self.side, self.side, self.grid[2], self.features],
-                init: Init::Orthogonal(self.gain),
+                init: self.init,
             },
             TensorSpec {
                 name: "bias",

@@ -12,7 +12,7 @@ pub struct Dense {
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
     pub(crate) activation: Activation,
-    pub(crate) gain: f64,
+    pub(crate) init: Init,
 }
 
 impl Dense {
@@ -36,7 +36,7 @@ impl Dense {
             inputs: context.input.iter().product(),
             outputs: settings.units,
             activation: settings.activation.unwrap_or(context.activation),
-            gain: settings.gain,
+            init: Init::of_weights(context.init, settings.gain),
         }))
     }
 }
@@ -50,7 +50,7 @@ impl Layer for Dense {
             TensorSpec {
                 name: "kernel",
                 shape: vec![self.inputs, self.outputs],
-                init: Init::Orthogonal(self.gain),
+                init: self.init,
             },
             TensorSpec {
                 name: "bias",

@@ -8,7 +8,7 @@ use starling_components::layers::Activation;
 use starling_components::parameters::Layout;
 use starling_components::registry::{Choice, Registry};
 use starling_components::spaces::{ActionSpace, ElementKind, SeatShape};
-use starling_components::specs::PolicySpec;
+use starling_components::specs::{PolicySpec, WeightInit};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -30,6 +30,11 @@ pub enum Head {
         /// Number of moves.
         moves: usize,
     },
+    /// Values of `moves`, of which the largest is done.
+    ActionValues {
+        /// Number of moves.
+        moves: usize,
+    },
     /// Means of independent normals; `log_std` is their place in the flat buffer.
     Gaussian {
         /// Components of an action.
@@ -43,7 +48,7 @@ impl Head {
     /// Numbers that the policy head puts out per row.
     pub fn outputs(&self) -> usize {
         match self {
-            Self::Categorical { moves } => *moves,
+            Self::Categorical { moves } | Self::ActionValues { moves } => *moves,
             Self::Gaussian { components, .. } => *components,
         }
     }
@@ -57,7 +62,7 @@ pub struct Network {
     pub trunk: Vec<Stage>,
     /// The policy head, output layer included.
     pub actor: Vec<Stage>,
-    /// The value head, output layer included.
+    /// The value head, output layer included; empty where the policy head puts out action-values.
     pub critic: Vec<Stage>,
     /// What the policy head puts out.
     pub head: Head,
@@ -80,6 +85,7 @@ impl std::fmt::Debug for Network {
 struct Builder<'a> {
     registry: &'a Registry,
     activation: Activation,
+    init: WeightInit,
     layout: Layout,
     inits: Vec<Init>,
     /// Numbers of the memories of all layers so far.
@@ -114,6 +120,7 @@ impl Builder<'_> {
             let context = LayerContext {
                 input,
                 activation: self.activation,
+                init: self.init,
                 first: *first,
             };
             match self.registry.build::<LayerSlot>(choice, context) {
@@ -139,11 +146,7 @@ impl Builder<'_> {
                     "the output of the {name} takes a vector, but the layer before gives a grid {input:?}"
                 ))
                 .advise("end the layers with \"flatten\"")
-                .within(if name == "actor" {
-                    ["heads", "actor"]
-                } else {
-                    ["heads", "critic"]
-                }),
+                .within(["heads", name]),
             );
             return None;
         }
@@ -151,9 +154,55 @@ impl Builder<'_> {
             inputs: input.iter().product(),
             outputs,
             activation: Activation::None,
-            gain,
+            init: Init::of_weights(self.init, gain),
         };
         Some(self.stage(&format!("{name}.out"), Box::new(layer)))
+    }
+}
+
+impl Builder<'_> {
+    /// The rest of a network whose one head puts out action-values.
+    fn action_values(
+        mut self,
+        spec: &PolicySpec,
+        hidden: &[Choice],
+        seat: &SeatShape,
+        trunk: Vec<Stage>,
+        mut shape: Vec<usize>,
+        mut first: bool,
+    ) -> Result<Network, Vec<Fault>> {
+        let ActionSpace::Discrete { names } = &seat.action else {
+            let fault = Fault::pipeline("action-values are for discrete moves, and this seat acts by a vector");
+            return Err(vec![fault.advise("use `actor` and `critic`").within(["heads", "q"])]);
+        };
+        for (key, other) in [("actor", &spec.heads.actor), ("critic", &spec.heads.critic)] {
+            if !other.is_empty() {
+                let fault = Fault::pipeline(format!(
+                    "`q` stands in place of `actor` and `critic`, and there is `{key}`"
+                ));
+                self.faults
+                    .push(fault.advise("leave one of them out").within(["heads", key]));
+            }
+        }
+        let mut stages = self.list("q", &["heads", "q"], hidden, &mut shape, &mut first);
+        if self.faults.is_empty() {
+            stages.extend(self.output("q", &shape, first, names.len(), spec.heads.critic_gain));
+        }
+        if !self.faults.is_empty() {
+            return Err(self.faults);
+        }
+        let mut network = Network {
+            seat: seat.clone(),
+            trunk,
+            actor: stages,
+            critic: Vec::new(),
+            head: Head::ActionValues { moves: names.len() },
+            layout: Arc::new(self.layout),
+            inits: self.inits,
+            plan: None,
+        };
+        network.plan = Plan::of(&network);
+        Ok(network)
     }
 }
 
@@ -169,6 +218,7 @@ impl Network {
         let mut builder = Builder {
             registry,
             activation: Activation::None,
+            init: spec.init,
             layout: Layout::default(),
             inits: Vec::new(),
             memory: 0,
@@ -213,6 +263,9 @@ impl Network {
         let trunk = builder.list("trunk", &["layers"], &spec.layers, &mut shape, &mut first);
         if !builder.faults.is_empty() {
             return Err(builder.faults);
+        }
+        if let Some(hidden) = &spec.heads.q {
+            return builder.action_values(spec, hidden, seat, trunk, shape, first);
         }
         let (mut actor_shape, mut actor_first) = (shape.clone(), first);
         let hidden = &spec.heads.actor;

@@ -1,8 +1,8 @@
 //! The reference: the network as a plain Candle graph, gradients by autograd. Any layer works here; the kernels are tested against it.
 
 use super::graph_sequence::GraphSequence;
-use super::{Network, Stage};
-use candle_core::{Device, Tensor, Var};
+use super::{Head, Network, Stage};
+use candle_core::{DType, Device, Tensor, Var};
 use starling_components::fault::Fault;
 
 /// A forward pass that can be differentiated.
@@ -72,7 +72,11 @@ impl Network {
         };
         let trunk = chain(&self.trunk, x)?;
         let policy = chain(&self.actor, trunk.clone())?;
-        let value = chain(&self.critic, trunk)?;
+        let value = match &self.head {
+            // The values of states are read off those of the moves.
+            Head::ActionValues { .. } => Tensor::zeros((steps * columns, 1), DType::F32, device)?,
+            _ => chain(&self.critic, trunk)?,
+        };
         Ok(Graph {
             policy,
             value,
@@ -103,7 +107,8 @@ impl Network {
         }
         Ok(GraphRow {
             policy,
-            value: value.first().copied().unwrap_or(f32::NAN),
+            // None beside action-values.
+            value: value.first().copied().unwrap_or_default(),
             carry: after,
         })
     }

@@ -6,6 +6,7 @@ use candle_core::Tensor;
 use starling_components::fault::Fault;
 use starling_components::layers::Activation;
 use starling_components::registry::Slot;
+use starling_components::specs::WeightInit;
 
 /// `layer`: one step of a network.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct LayerContext<'a> {
     pub input: &'a [usize],
     /// The policy's activation, for layers that do not name their own.
     pub activation: Activation,
+    /// How the policy's weights start.
+    pub init: WeightInit,
     /// The input is the observation itself: nothing comes before.
     pub first: bool,
 }
@@ -53,10 +56,20 @@ pub enum Init {
     Orthogonal(f64),
     /// So many random orthogonal matrices side by side on the last axis.
     OrthogonalBlocks(usize),
-    /// Normal numbers within two standard deviations, with a variance of 1 / inputs (LeCun et al. 1998); all axes but the last count as inputs.
+    /// Independent normals with variance 1 / inputs, cut off at two standard deviations; all axes but the last count as inputs.
     LecunNormal,
     /// The same number everywhere.
     Constant(f32),
+}
+
+impl Init {
+    /// How a weight of a layer with this gain starts where the policy says `init`.
+    pub fn of_weights(init: WeightInit, gain: f64) -> Self {
+        match init {
+            WeightInit::Orthogonal => Self::Orthogonal(gain),
+            WeightInit::LecunNormal => Self::LecunNormal,
+        }
+    }
 }
 
 /// A tensor that a layer owns.

@@ -1,7 +1,7 @@
 //! A network, described once: a trunk, a head for the policy and one for the value, each a list of layers, over one flat buffer of parameters.
 //!
 //! The description has two implementations with one meaning: `graph` (Candle; any layer; the reference) and `plan` (kernels over
-//! slices; the layers that come with the crate). `rows` acts, [`pass`] learns.
+//! slices; the layers that come with the crate). `rows` acts, [`pass`] learns, both by the same [`kernels`].
 
 mod chain;
 pub mod conv;
@@ -26,8 +26,8 @@ mod rows;
 pub mod sequence_op;
 
 pub use describe::{Head, Network, Stage};
+pub(crate) use starling_components::quantity::field_key;
 
-use starling_components::EntityName;
 use starling_components::random::Key;
 use std::sync::Arc;
 
@@ -44,13 +44,12 @@ pub struct AgentContext {
     pub replicas: u32,
     /// Rows per step of one replica: lanes x own seats, over all its environments; the most where they vary.
     pub rows_per_step: usize,
+    /// Some of its environments write masks of legal moves.
+    pub masks: bool,
+    /// Who sits in its seats changes from episode to episode: by rotation or by draws.
+    pub seats_change: bool,
     /// How many of these rows are the agent's differs from rollout to rollout: some of its seats can be idle, or are drawn.
     pub rows_vary: bool,
     /// The pipeline records numbers about every optimiser step.
     pub diagnostics: bool,
-}
-
-/// The key of a number in an agent's tables, so that two drawn numbers differ: from the agent's key and the number's name.
-pub(crate) fn field_key(agent: Key, field: &str) -> Key {
-    agent.entity(&EntityName::new("field", field))
 }

@@ -31,9 +31,9 @@ pub struct Pass {
 /// Outputs of a forward pass, and where their slopes go.
 #[derive(Debug)]
 pub struct Outputs<'a> {
-    /// Logits or means, `[rows, outputs]`.
+    /// Logits, action-values or means, `[rows, outputs]`.
     pub policy: &'a [f32],
-    /// `[rows]`.
+    /// `[rows]`; empty where there are action-values.
     pub value: &'a [f32],
     /// As `policy`.
     pub policy_slope: &'a mut [f32],
@@ -126,6 +126,15 @@ impl Network {
         let log_std = match &self.head {
             Head::Gaussian { log_std, .. } => log_std.clone(),
             Head::Categorical { .. } => 0..0,
+            Head::ActionValues { .. } => {
+                return Outputs {
+                    policy: &pass.outs[policy],
+                    value: &[],
+                    policy_slope: &mut pass.slopes[policy],
+                    value_slope: &mut [],
+                    log_std_slope: &mut [],
+                };
+            }
         };
         // The value head comes behind the policy head.
         let (before, from_value) = pass.slopes.split_at_mut(value);
@@ -146,7 +155,7 @@ impl Network {
         if let Some(graph) = pass.graph.take() {
             let log_std = match &self.head {
                 Head::Gaussian { log_std, .. } => log_std.clone(),
-                Head::Categorical { .. } => 0..0,
+                Head::Categorical { .. } | Head::ActionValues { .. } => 0..0,
             };
             let kept = pass.gradient[log_std.clone()].to_vec();
             let (policy, value) = (&pass.slopes[pass.policy], &pass.slopes[pass.value]);

@@ -2,7 +2,7 @@
 
 use super::layer::Kernel;
 use super::memory::Remembering;
-use super::{Network, Stage};
+use super::{Head, Network, Stage};
 use std::ops::Range;
 
 /// One kernel in its place.
@@ -27,7 +27,7 @@ pub(crate) struct Op {
 
 impl Op {
     /// The layer with a memory that is op number `op`.
-    pub(crate) fn remembering(&self, op: usize) -> Option<Remembering> {
+    pub(super) fn remembering(&self, op: usize) -> Option<Remembering> {
         let Kernel::Recurrent(layer) = self.kernel else {
             return None;
         };
@@ -42,7 +42,7 @@ pub(crate) struct Plan {
     pub(crate) ops: Vec<Op>,
     /// The op that puts out logits or means.
     pub(crate) policy: usize,
-    /// The op that puts out the value.
+    /// The op that puts out the value; that of `policy` where the head puts out action-values.
     pub(crate) value: usize,
     /// Only dense kernels read the observation, so that its zeros can be skipped.
     pub(crate) sparse: bool,
@@ -54,7 +54,10 @@ impl Plan {
         let mut ops = Vec::new();
         let trunk = append(&mut ops, &network.trunk, None)?;
         let policy = append(&mut ops, &network.actor, trunk)??;
-        let value = append(&mut ops, &network.critic, trunk)??;
+        let value = match network.head {
+            Head::ActionValues { .. } => policy,
+            _ => append(&mut ops, &network.critic, trunk)??,
+        };
         for i in 0..ops.len() {
             let later_reader = |op: &Op| op.from.is_some() && op.from == ops[i].from;
             ops[i].adds = ops[i + 1..].iter().any(later_reader);

@@ -4,7 +4,7 @@
 use super::graph::GraphRow;
 use super::pass::Pass;
 use super::{Head, Network};
-use crate::distribution::{categorical, gaussian};
+use crate::distribution::{action_values, categorical, gaussian};
 use crate::real::wide;
 use starling_components::act::{Act, ActInput, ActOutput};
 use starling_components::fault::Fault;
@@ -46,6 +46,23 @@ impl Network {
             pass.outs[1].push(value);
         }
         Ok(())
+    }
+
+    /// As [`Network::each_row`] for action-values: calls `f` with (row, legal moves, values of the moves, best legal move and its value).
+    fn each_choice(
+        &self,
+        parameters: &[f32],
+        input: &ActInput<'_>,
+        carry: &mut [f32],
+        moves: usize,
+        mut f: impl FnMut(usize, Option<&[u8]>, (usize, f32)),
+    ) -> Result<(), Fault> {
+        let rows = input.ids.len();
+        let mask_width = input.legal.map_or(0, |mask| mask.len().checked_div(rows).unwrap_or(0));
+        self.each_row(parameters, input, carry, |row, values, _, _| {
+            let legal = input.legal.map(|mask| &mask[row * mask_width..][..moves]);
+            f(row, legal, action_values::best(values, legal));
+        })
     }
 
     /// Calls `f` for every row with (row, policy output and scratch for log-probabilities, value), after checking lengths. Memories after the
@@ -173,14 +190,25 @@ impl Act for Network {
                     let legal = input.legal.map(|mask| &mask[row * mask_width..][..moves]);
                     log_probs.resize(moves, 0.0);
                     categorical::log_probs(logits, legal, log_probs);
-                    let action = if input.greedy {
-                        categorical::mode(log_probs)
-                    } else {
-                        let [word, _] = input.key.block(input.ids[row], input.time);
-                        categorical::sample(log_probs, unit_f32(word))
-                    };
+                    let words = input.key.block(input.ids[row], input.time);
+                    let explored = action_values::explore(input.explore, words, legal, moves);
+                    let action = explored.unwrap_or_else(|| match input.greedy {
+                        true => categorical::mode(log_probs),
+                        false => categorical::sample(log_probs, unit_f32(words[0])),
+                    });
                     actions[row * stride] = action as i32;
-                    log_probs_out[row] = log_probs[action];
+                    log_probs_out[row] = action_values::mixed(input.explore, log_probs[action], legal, moves);
+                    values[row] = value;
+                })
+            }
+            (&Head::ActionValues { moves }, ActionsMut::Discrete(actions)) => {
+                let stride = actions.len().checked_div(rows).unwrap_or(0);
+                self.each_choice(parameters, input, carry, moves, |row, legal, (best, value)| {
+                    let words = input.key.block(input.ids[row], input.time);
+                    let action = action_values::explore(input.explore, words, legal, moves).unwrap_or(best);
+                    let own = if action == best { 0.0 } else { f32::NEG_INFINITY };
+                    actions[row * stride] = action as i32;
+                    log_probs_out[row] = action_values::mixed(input.explore, own, legal, moves);
                     values[row] = value;
                 })
             }
@@ -207,6 +235,11 @@ impl Act for Network {
     }
 
     fn values(&self, parameters: &[f32], input: &ActInput<'_>, values: &mut [f32]) -> Result<(), Fault> {
+        if let Head::ActionValues { moves } = self.head {
+            return self.each_choice(parameters, input, &mut [], moves, |row, _, (_, best)| {
+                values[row] = best
+            });
+        }
         self.each_row(parameters, input, &mut [], |row, _, _, value| values[row] = value)
     }
 

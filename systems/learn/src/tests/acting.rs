@@ -46,6 +46,7 @@ pub(super) fn act(
             time: 7,
             key: Key::of_seed(3),
             greedy: false,
+            explore: 0.0,
         };
         let mut output = ActOutput {
             actions: actions.slice_mut(start * components..end * components),
@@ -113,6 +114,96 @@ fn illegal_moves_are_never_taken() {
         let any = mask.iter().any(|&m| m != 0);
         assert!(!any || mask[action as usize] == 1, "row {row}");
         assert!(log_prob.is_finite() && log_prob <= 0.0);
+    }
+}
+
+const VALUES: &str = r#"{"heads": {"q": [{"dense": 24}]}}"#;
+
+#[test]
+fn the_best_legal_move_is_done_and_its_value_told() {
+    for policy in [
+        VALUES,
+        r#"{"layers": [{"conv": [4, 2]}, "flatten"], "heads": {"q": [{"dense": 8}]}}"#,
+    ] {
+        let network = network(policy, &seat(&[3, 2, 2], ElementKind::U8, moves(4)));
+        let parameters = parameters(&network, 1);
+        let (buffer, rows) = (observations(&network, 60, 1), 60);
+        let legal: Vec<u8> = (0..rows)
+            .flat_map(|row| [u8::from(row % 2 == 0), 1, 0, u8::from(row % 3 == 0)])
+            .collect();
+        let whole = act(&network, &parameters, &buffer, Some(&legal), rows);
+        assert_eq!(whole, act(&network, &parameters, &buffer, Some(&legal), 7));
+        let mut pass = Pass::new();
+        let view = buffer.slice(0..buffer.len());
+        network.gather(&mut pass, (0..rows).map(|row| (view, row * network.inputs())));
+        network.forward_reference(&parameters, &mut pass).unwrap();
+        let values = network.outputs(&mut pass).policy.to_vec();
+        let (ActionBuffer::Discrete(actions), log_probs, bests) = whole else {
+            panic!()
+        };
+        let mut others = 0;
+        for row in 0..rows {
+            let allowed = |&m: &usize| legal[row * 4 + m] != 0;
+            let best = |a: &usize, b: &usize| values[row * 4 + a].total_cmp(&values[row * 4 + b]);
+            let expected = (0..4).filter(allowed).max_by(best).expect("a legal move");
+            assert_eq!(actions[row] as usize, expected, "{policy} row {row}");
+            assert!((bests[row] - values[row * 4 + expected]).abs() < 1e-4);
+            assert_eq!(log_probs[row], 0.0);
+            others += usize::from((0..4).max_by(best) != Some(expected));
+        }
+        assert!(others > 5, "masks that change nothing prove nothing");
+    }
+}
+
+#[test]
+fn explored_moves_are_legal_and_their_log_probability_is_that_of_the_mixture() {
+    for policy in [VALUES, DENSE] {
+        let network = network(policy, &seat(&[4], ElementKind::F32, moves(3)));
+        let parameters = parameters(&network, 1);
+        let (buffer, rows) = (observations(&network, 400, 1), 400);
+        let legal: Vec<u8> = (0..rows).flat_map(|row| [1, u8::from(row % 2 == 0), 0]).collect();
+        let run = |explore: f32| {
+            let (mut actions, mut log_probs) = (vec![0; rows], vec![0.0; rows]);
+            let (mut values, ids) = (vec![0.0; rows], (0..rows as u32).collect::<Vec<_>>());
+            let input = ActInput {
+                observations: buffer.slice(0..buffer.len()),
+                legal: Some(&legal),
+                carry: &[],
+                ids: &ids,
+                time: 7,
+                key: Key::of_seed(3),
+                greedy: true,
+                explore,
+            };
+            let mut output = ActOutput {
+                actions: starling_components::spaces::ActionsMut::Discrete(&mut actions),
+                log_probs: &mut log_probs,
+                values: &mut values,
+                carry: &mut [],
+            };
+            network.act(&parameters, &input, &mut output).unwrap();
+            (actions, log_probs)
+        };
+        let (followed, certain) = run(0.0);
+        let (explored, log_probs) = run(0.5);
+        let mut changed = 0;
+        for row in 0..rows {
+            let count = if row % 2 == 0 { 2.0 } else { 1.0 };
+            assert!(
+                explored[row] >= 0 && legal[row * 3 + explored[row] as usize] == 1,
+                "row {row}"
+            );
+            changed += usize::from(explored[row] != followed[row]);
+            if explored[row] == followed[row] {
+                let own = starling_components::maths::exp(certain[row]);
+                let expected = starling_components::maths::ln(0.5 / count + 0.5 * own);
+                assert!((log_probs[row] - expected).abs() < 1e-6, "row {row}");
+            } else {
+                assert!(log_probs[row] < -0.2, "row {row}: {}", log_probs[row]);
+            }
+        }
+        // Half of the rows explore, half of these have a choice, half of those choose the other move.
+        assert!((30..70).contains(&changed), "{policy}: {changed}");
     }
 }
 

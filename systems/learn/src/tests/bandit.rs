@@ -10,6 +10,7 @@ use starling_components::clock::{ClockValues, Clocks};
 use starling_components::learn::{Experience, Learn, LearnContext, LearnReport, ReplicaState};
 use starling_components::learners::adam::{AdamSettings, Reset};
 use starling_components::learners::ppo::PpoSettings;
+use starling_components::memory::Memory;
 use starling_components::random::{Draw, Key, Purpose};
 use starling_components::rollout::ReplicaRollout;
 use starling_components::spaces::{ElementKind, EnvironmentShape, ObservationBuffer};
@@ -105,6 +106,7 @@ impl Bandit {
             time: update as u32,
             key: key.replica(replica).purpose(Purpose::Act),
             greedy: false,
+            explore: 0.0,
         };
         let mut output = ActOutput {
             actions: rollout.actions.slice_mut(0..rows),
@@ -145,6 +147,7 @@ impl Bandit {
             second: &mut trainee.second,
             local_steps: &mut trainee.local_steps,
             steps: &mut trainee.steps,
+            memory: &mut Memory::default(),
         };
         let experience = [Experience {
             rollout: &rollout,

@@ -9,6 +9,7 @@ use starling_components::demonstrations::DemonstratedSteps;
 use starling_components::fault::Fault;
 use starling_components::learn::{Learn, LearnContext, LearnReport, ReplicaState};
 use starling_components::learners::behaviour_cloning::BehaviourCloningSettings;
+use starling_components::memory::Memory;
 use starling_components::random::{Draw, Key};
 use starling_components::registry::Choice;
 use starling_components::spaces::{ActionBuffer, ElementKind, ObservationBuffer};
@@ -98,6 +99,7 @@ impl State {
             second,
             local_steps,
             steps,
+            memory: &mut Memory::default(),
         };
         learner.learn(&mut state, &[], &context(update)).expect("a pass")
     }
@@ -176,6 +178,8 @@ fn adam(network: &Arc<Network>) -> Arc<dyn Optimizer> {
         first_replica: 0,
         replicas: 1,
         rows_per_step: 0,
+        masks: false,
+        seats_change: false,
         rows_vary: false,
         diagnostics: false,
     };

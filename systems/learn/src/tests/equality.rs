@@ -114,6 +114,16 @@ proptest! {
 }
 
 #[test]
+fn action_values_by_kernels_and_graph_agree() {
+    let policy = r#"{"layers": [{"dense": 16}], "init": "lecun_normal", "heads": {"q": [{"dense": 24}]}}"#;
+    for (element, rows) in [(ElementKind::F32, 33), (ElementKind::U8, 70)] {
+        let network = network(policy, &seat(&[4, 3], element, moves(5)));
+        assert!(network.fused());
+        both_ways(&network, rows, 6);
+    }
+}
+
+#[test]
 fn a_shared_trunk_gets_the_slopes_of_both_heads() {
     let policy = r#"{"layers": [{"dense": 16}, {"dense": 16}], "activation": "tanh"}"#;
     both_ways(&network(policy, &seat(&[4, 3], ElementKind::F32, moves(3))), 33, 1);

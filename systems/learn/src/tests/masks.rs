@@ -10,6 +10,7 @@ use starling_components::clock::Clocks;
 use starling_components::fault::Fault;
 use starling_components::learn::{Experience, Learn, LearnContext, LearnReport, ReplicaState};
 use starling_components::learners::ppo::PpoSettings;
+use starling_components::memory::Memory;
 use starling_components::random::{Draw, Key};
 use starling_components::rollout::ReplicaRollout;
 use starling_components::spaces::{ActionBuffer, ElementKind, EnvironmentShape, ObservationBuffer};
@@ -100,6 +101,7 @@ pub(super) fn gradient_of(network: Network, experience: &[Experience<'_>], value
         second: &mut second,
         local_steps: &mut local_steps,
         steps: &mut steps,
+        memory: &mut Memory::default(),
     };
     let context = LearnContext {
         clocks: Clocks::default(),

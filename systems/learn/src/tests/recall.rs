@@ -118,6 +118,7 @@ impl Recall {
                 time: player.update as u32 * STEPS as u32 + step as u32,
                 key: key.purpose(Purpose::Act),
                 greedy: false,
+                explore: 0.0,
             };
             if step == STEPS {
                 self.network
@@ -204,7 +205,11 @@ fn threads_change_no_bit_of_columns() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let recall = Recall::new(r#"{"gru": 16}"#, true);
         let mut player = recall.player();
-        pool.install(|| (0..3).for_each(|_| drop(recall.update(&mut player))));
+        pool.install(|| {
+            for _ in 0..3 {
+                recall.update(&mut player);
+            }
+        });
         (player.parameters, player.carry)
     };
     let one = run(1);

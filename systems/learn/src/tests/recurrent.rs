@@ -232,6 +232,7 @@ fn look<'a>(row: &'a [f32], carry: &'a [f32]) -> ActInput<'a> {
         time: 0,
         key: Key::of_seed(0),
         greedy: true,
+        explore: 0.0,
     }
 }
 

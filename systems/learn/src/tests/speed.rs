@@ -77,7 +77,7 @@ fn speed() {
                     network.backward(&parameters, pass).unwrap();
                     total.iter_mut().zip(pass.gradient()).for_each(|(a, b)| *a += b);
                 }
-                let mut state = ReplicaState { parameters: &mut parameters, first: &mut first, second: &mut second, local_steps: &mut local_steps, steps: &mut steps };
+                let mut state = ReplicaState { parameters: &mut parameters, first: &mut first, second: &mut second, local_steps: &mut local_steps, steps: &mut steps, memory: &mut starling_components::memory::Memory::default() };
                 adam.step(&mut state, &total, 1e-4, &mut change).unwrap();
             });
             println!("MLP 750-64-64-(6+1), batch 4096, {element:?} (seed {seed}), gather + forward + backward + Adam: {ms:.2} ms (gradient {:.3})", norm(&total));

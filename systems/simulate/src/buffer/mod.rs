@@ -203,7 +203,10 @@ fn filled(
     let seats = seating.iter().map(|&agent| {
         let found = agents.get(agent);
         let found = found.map_err(|_| Fault::run("the agent of a seat has no policy to act by"));
-        found.map(|item| Seat::new(agent, item, normalizations.get(agent).ok(), seed))
+        found.map(|(name, policy, parameters, replicas, _)| {
+            let item = (name, policy, parameters, replicas);
+            Seat::new(agent, item, normalizations.get(agent).ok(), seed)
+        })
     });
     let game = Game {
         environment: &*environment.0,

@@ -105,6 +105,7 @@ pub(super) fn play(game: &Game<'_>, indices: &[usize]) -> Result<Vec<u32>, Fault
             key: game.at(key.entity(game.buffer), indices),
             seats: own,
             name: &seat.name.key,
+            explore: 0.0,
         });
     }
     let carry_len = players

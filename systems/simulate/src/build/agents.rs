@@ -43,6 +43,10 @@ pub fn scripts(
             continue;
         }
         let Some(choice) = &spec.script else { continue };
+        if spec.explore.is_some() {
+            let fault = Fault::pipeline("a script does as it says; `explore` is for networks");
+            faults.push(fault.advise("leave `explore` out").within(path(name, ["explore"])));
+        }
         let trained_in = environments
             .iter()
             .map(|(environment, seating)| (environment, seating.seats_of(entity)));

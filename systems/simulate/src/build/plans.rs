@@ -210,10 +210,10 @@ fn collect_plan(environment: &EntityName, learners: &[(&EntityName, &Learner)]) 
         let fault = Fault::pipeline(message).advise("give both learners the same `steps`");
         faults.push(fault.within(path(other, ["learner"])));
     }
-    let final_observations = learners.iter().any(|(_, learner)| learner.0.wants_final_observations());
     let plan = CollectPlan {
         steps,
-        final_observations,
+        final_observations: learners.iter().any(|(_, learner)| learner.0.wants_final_observations()),
+        last_values: learners.iter().any(|(_, learner)| learner.0.wants_last_values()),
     };
     (plan, faults)
 }
@@ -232,6 +232,10 @@ pub fn evaluations(
     for (name, spec, seats) in sorted {
         if spec.episodes == 0 {
             faults.push(Fault::pipeline("no episode to play").within(path(name, ["episodes"])));
+        }
+        if !(0.0..=1.0).contains(&spec.explore) {
+            let message = format!("`explore` is a probability, this one is {}", spec.explore);
+            faults.push(Fault::pipeline(message).within(path(name, ["explore"])));
         }
         let Ok(environment) = environments.get(seats.environment) else {
             continue;

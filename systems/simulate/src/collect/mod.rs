@@ -33,6 +33,8 @@ pub struct CollectPlan {
     pub steps: usize,
     /// A learner reads observations before auto-reset.
     pub final_observations: bool,
+    /// A learner reads the value estimates of the last observations; else they are zeros.
+    pub last_values: bool,
 }
 
 /// What one replica hands back.
@@ -117,14 +119,22 @@ pub fn collect(
             .enumerate();
         let results: Vec<Result<Collected, Fault>> = work
             .map(|(index, ((lanes, rollout), statistics))| {
-                let players = cast.players(index, |key| key.entity(name));
+                let players = cast.players(index, &begun, |key| key.entity(name));
                 let usher = cast.usher(index, name, *seed, &begun);
                 let usher = usher.map_err(|fault| fault.within(path(name)))?;
                 let before = plan.trajectories.is_some().then(|| {
                     let block = &lanes.block;
                     (block.episodes().to_vec(), block.episode_steps().to_vec())
                 });
-                let finished = collect_replica(shape, &players, usher.as_ref(), lanes, rollout, statistics)?;
+                let finished = collect_replica(
+                    shape,
+                    &players,
+                    usher.as_ref(),
+                    lanes,
+                    rollout,
+                    statistics,
+                    collect.last_values,
+                )?;
                 let seating = |chairs: &[u16]| cast.seating(index, chairs);
                 let origin = Origin {
                     tick,

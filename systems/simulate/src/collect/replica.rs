@@ -11,7 +11,7 @@ use starling_components::simulate::StepOutputs;
 use starling_components::spaces::{ActionBuffer, EnvironmentShape};
 
 /// Plays `rollout.steps` steps in every lane and fills `rollout`. Returns the episodes that ended. Where seats change, `players` are the
-/// chairs and `usher` seats every episode that starts.
+/// chairs and `usher` seats every episode that starts. Values of the last observations are estimated only if `last_values`.
 ///
 /// # Errors
 /// A policy that refuses its rows; buffers that do not fit; a replica that has used up its 2^32 steps.
@@ -22,6 +22,7 @@ pub(crate) fn collect_replica(
     replica: &mut ReplicaLanes,
     rollout: &mut ReplicaRollout,
     mut statistics: Option<Live<'_>>,
+    last_values: bool,
 ) -> Result<Finished, Fault> {
     let steps = rollout.steps;
     if replica.time.checked_add(steps as u32).is_none() {
@@ -128,9 +129,11 @@ pub(crate) fn collect_replica(
         time: replica.time,
         greedy: false,
     };
-    replica
-        .table
-        .values(players, last, &replica.carry, &mut rollout.values[steps * rows..])?;
+    if last_values {
+        replica
+            .table
+            .values(players, last, &replica.carry, &mut rollout.values[steps * rows..])?;
+    }
     debug_assert_eq!(count.episodes, replica.block.episodes());
     debug_assert_eq!(count.steps, replica.block.episode_steps());
     debug_assert!(matches!(

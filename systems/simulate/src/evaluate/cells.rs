@@ -102,7 +102,12 @@ impl Cell {
 
     /// Who plays, in the order of their first seats.
     /// `place` is the evaluation at its moment.
-    pub(super) fn players<'a>(&'a self, roles: &'a [Role<'_>], place: impl Fn(Key) -> Key) -> Vec<Player<'a>> {
+    pub(super) fn players<'a>(
+        &'a self,
+        roles: &'a [Role<'_>],
+        explore: f64,
+        place: impl Fn(Key) -> Key,
+    ) -> Vec<Player<'a>> {
         let player = |(chair, seats): &'a (Chair, Vec<usize>)| {
             let role = &roles[chair.role];
             let key = role.key.replica(role.replicas[chair.index]).purpose(Purpose::Act);
@@ -114,6 +119,7 @@ impl Cell {
                 key: of_seating(place(key), &self.seating),
                 seats,
                 name: &role.name.key,
+                explore: explore as f32,
             }
         };
         self.players.iter().map(player).collect()

@@ -123,7 +123,7 @@ fn roles<'a>(
             seats.push(role);
             continue;
         }
-        let Ok((name, policy, parameters, replicas)) = agents.get(entity) else {
+        let Ok((name, policy, parameters, replicas, _)) = agents.get(entity) else {
             return Err(Fault::run("the agent of a seat has no policy to act by"));
         };
         seats.push(roles.len());
@@ -212,7 +212,7 @@ impl Evaluation<'_> {
         play(&Match {
             environment: self.environment,
             key: lanes_key(self.seed, self.name, cell.replicas[0], &cell.seating, self.tick),
-            players: &cell.players(&self.roles, place),
+            players: &cell.players(&self.roles, self.spec.explore, place),
             carry: carry.unwrap_or(0),
             episodes: self.spec.episodes as usize,
             greedy: self.spec.greedy,

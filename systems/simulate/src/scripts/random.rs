@@ -147,6 +147,7 @@ mod tests {
             time,
             key: Key::of_seed(1),
             greedy: false,
+            explore: 0.0,
         };
         let mut output = ActOutput {
             actions: ActionsMut::Discrete(&mut actions),

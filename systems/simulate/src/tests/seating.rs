@@ -78,6 +78,7 @@ fn check_rows(rollout: &ReplicaRollout, replica: u32) {
                     time: step as u32,
                     key: player(rollout.chairs[row], replica).1,
                     greedy: false,
+                    explore: 0.0,
                 };
                 let mut output = ActOutput {
                     actions: ActionsMut::Discrete(&mut action),

@@ -73,6 +73,7 @@ impl Sequences {
                 time: 0,
                 key: Key::of_seed(0),
                 greedy: false,
+                explore: 0.0,
             };
             let (policy, value) = self
                 .network

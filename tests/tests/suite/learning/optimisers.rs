@@ -4,6 +4,7 @@ use super::{F32, F64, Tolerance, each, flat, list, number};
 use serde_json::Value;
 use starling_components::learn::ReplicaState;
 use starling_components::learners::adam::{AdamSettings, Reset};
+use starling_components::memory::Memory;
 use starling_components::quantity::Quantity;
 use starling_learn::Real;
 use starling_learn::optimizer::Optimizer;
@@ -141,6 +142,7 @@ fn learning_optimisers_take_the_golden_steps() {
                     second,
                     local_steps: count,
                     steps: &mut global,
+                    memory: &mut Memory::default(),
                 };
                 if resets(config, step) {
                     adam.begin_update(&mut state);
@@ -222,6 +224,7 @@ fn learning_adam_rel_that_resets_every_step_is_always_at_step_one() {
             second: &mut second,
             local_steps: &mut local_steps,
             steps: &mut steps,
+            memory: &mut Memory::default(),
         };
         adam.begin_update(&mut state);
         adam.step(&mut state, &gradient, 1e-3, &mut update).expect("finite");

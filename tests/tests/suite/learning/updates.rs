@@ -9,6 +9,7 @@ use starling_components::clock::{ClockValues, Clocks};
 use starling_components::learn::{Experience, LearnContext, LearnReport, ReplicaState};
 use starling_components::learners::adam::Reset;
 use starling_components::learners::ppo::PpoSettings;
+use starling_components::memory::Memory;
 use starling_components::quantity::Quantity;
 use starling_components::random::Key;
 use starling_components::registry::Registry;
@@ -84,6 +85,7 @@ fn rollout(batch: &Value, shape: &EnvironmentShape, network: &Network, parameter
         time: 0,
         key: Key::of_seed(0),
         greedy: false,
+        explore: 0.0,
     };
     let mut chosen = ActionBuffer::Discrete(vec![0; rows]);
     let mut output = ActOutput {
@@ -204,6 +206,7 @@ fn run(file: &Value, variant: &str) -> usize {
             second: &mut second,
             local_steps: &mut local_steps,
             steps: &mut steps,
+            memory: &mut Memory::default(),
         };
         let experience = [Experience {
             rollout: &rollout,

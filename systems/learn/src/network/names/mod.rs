@@ -61,7 +61,7 @@ impl Network {
                     TensorData::F64(_) => problems
                         .unusable
                         .push(format!("`{name}` has double precision, parameters are single")),
-                    TensorData::U32(_) | TensorData::U64(_) => {
+                    TensorData::U8(_) | TensorData::U32(_) | TensorData::U64(_) => {
                         problems.unusable.push(format!("`{name}` holds whole numbers"));
                     }
                 }
