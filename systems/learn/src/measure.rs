@@ -4,16 +4,17 @@
 //! the code that trains.
 
 use crate::network::layer::Kernel;
-use crate::network::product::{Matrix, product};
 use crate::network::{Network, Stage};
 use crate::optimizer::adam::Adam;
 use crate::ppo::Ppo;
+use candle_core::{Device, Tensor};
 use starling_components::EntityName;
 use starling_components::clock::Clocks;
 use starling_components::fault::Fault;
 use starling_components::learn::{Experience, Learn, LearnContext, ReplicaState};
 use starling_components::learners::adam::{AdamSettings, Reset};
 use starling_components::learners::ppo::PpoSettings;
+use starling_components::memory::Memory;
 use starling_components::random::Key;
 use starling_components::registry::Registry;
 use starling_components::rollout::ReplicaRollout;
@@ -32,6 +33,7 @@ pub struct Trainee {
     second: Vec<f32>,
     local_steps: u64,
     steps: u64,
+    memory: Memory,
     flop_per_row: f64,
 }
 
@@ -86,6 +88,7 @@ impl Trainee {
             second: vec![0.0; n],
             local_steps: 0,
             steps: 0,
+            memory: Memory::default(),
         })
     }
 
@@ -100,6 +103,7 @@ impl Trainee {
             second: &mut self.second,
             local_steps: &mut self.local_steps,
             steps: &mut self.steps,
+            memory: &mut self.memory,
         };
         let experience = [Experience {
             rollout: &self.rollout,
@@ -169,37 +173,38 @@ fn pairs(length: usize, side: usize) -> usize {
     (0..length).map(inside).sum()
 }
 
-/// A product of two matrices large enough that one thread is as fast as it gets.
+/// A product of two matrices large enough that a thread is as fast as it gets, by Candle.
 #[derive(Debug)]
-pub struct LargeProduct {
-    a: Vec<f32>,
-    b: Vec<f32>,
-    out: Vec<f32>,
-}
+pub struct LargeProduct([Tensor; 2]);
 
 impl LargeProduct {
-    const SIZES: [usize; 3] = [1024, 512, 1024];
+    const SIZES: [usize; 3] = [768, 512, 768];
 
     /// Floating-point operations of [`LargeProduct::run`].
     pub const FLOP: f64 = 2.0 * (Self::SIZES[0] * Self::SIZES[1] * Self::SIZES[2]) as f64;
 
-    /// Multiplies, on this thread.
-    pub fn run(&mut self) {
-        let [_, k, n] = Self::SIZES;
-        let (a, b) = (Matrix::rows_of(&self.a, k), Matrix::rows_of(&self.b, n));
-        product(Self::SIZES, a, b, &mut self.out, false);
+    /// Its operands.
+    ///
+    /// # Errors
+    /// What Candle says.
+    pub fn new() -> Result<Self, Fault> {
+        let [m, k, n] = Self::SIZES;
+        let filled = |rows, columns| Tensor::full(0.5_f32, (rows, columns), &Device::Cpu).map_err(told);
+        Ok(Self([filled(m, k)?, filled(k, n)?]))
+    }
+
+    /// Multiplies.
+    ///
+    /// # Errors
+    /// What Candle says.
+    pub fn run(&self) -> Result<(), Fault> {
+        let [a, b] = &self.0;
+        a.matmul(b).map(|_| ()).map_err(told)
     }
 }
 
-impl Default for LargeProduct {
-    fn default() -> Self {
-        let [m, k, n] = Self::SIZES;
-        Self {
-            a: vec![0.5; m * k],
-            b: vec![0.25; k * n],
-            out: vec![0.0; m * n],
-        }
-    }
+fn told(error: candle_core::Error) -> Fault {
+    Fault::run(format!("the product to compare with failed: {error}"))
 }
 
 #[cfg(test)]

@@ -153,10 +153,10 @@ pub(super) fn rows(starling: &Starling, context: Context, args: &LearnerArgs) ->
             trainees.push(trainee(case, registry)?);
         }
         let mut measured: Vec<Measured> = cases.iter().map(|_| Measured::default()).collect();
-        let mut large = LargeProduct::default();
+        let large = LargeProduct::new()?;
         for _ in 0..args.rounds.max(1) {
             for (trainee, measured) in trainees.iter_mut().zip(&mut measured) {
-                round(trainee, &mut large, args.seconds, measured)?;
+                round(trainee, &large, args.seconds, measured)?;
             }
         }
         let mut rows = Vec::new();
@@ -171,28 +171,34 @@ pub(super) fn rows(starling: &Starling, context: Context, args: &LearnerArgs) ->
     })
 }
 
+/// Large products per round.
+const PRODUCTS: usize = 9;
+
 /// Steps for about `seconds`, with the machine's rate of products before.
-fn round(trainee: &mut Trainee, large: &mut LargeProduct, seconds: f64, measured: &mut Measured) -> Result<(), Fault> {
-    large.run();
-    let products = (0..5).map(|_| seconds_of(|| large.run()));
-    measured.products.push(LargeProduct::FLOP / median(products));
+fn round(trainee: &mut Trainee, large: &LargeProduct, seconds: f64, measured: &mut Measured) -> Result<(), Fault> {
+    large.run()?;
+    let mut products = Vec::new();
+    for _ in 0..PRODUCTS {
+        products.push(seconds_of(|| large.run())?);
+    }
+    measured
+        .products
+        .push(LargeProduct::FLOP / median(products.into_iter()));
     // Caches and buffers as in the middle of a training.
     trainee.step()?;
     let start = Instant::now();
     let mut first = true;
     while first || start.elapsed().as_secs_f64() < seconds {
         first = false;
-        let before = cpu_seconds();
-        trainee.step()?;
-        measured.steps.push(cpu_seconds() - before);
+        measured.steps.push(seconds_of(|| trainee.step())?);
     }
     Ok(())
 }
 
-fn seconds_of(f: impl FnOnce()) -> f64 {
+fn seconds_of(f: impl FnOnce() -> Result<(), Fault>) -> Result<f64, Fault> {
     let before = cpu_seconds();
-    f();
-    cpu_seconds() - before
+    f()?;
+    Ok(cpu_seconds() - before)
 }
 
 fn row(case: &Case, trainee: &Trainee, threads: usize, measured: Measured) -> Value {
