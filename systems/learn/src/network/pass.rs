@@ -5,7 +5,7 @@
 use super::chain::resize;
 use super::graph::{Graph, GraphMemory};
 use super::graph_sequence::GraphSequence;
-use super::input::InputRows;
+use super::input::{InputRows, Reading};
 use super::kernels::Scratch;
 use super::memory::Memory;
 use super::{Head, Network};
@@ -26,6 +26,8 @@ pub struct Pass {
     pub(super) graph: Option<Graph>,
     pub(super) scratch: Scratch,
     pub(super) memory: Memory,
+    /// Outputs and slopes of the last op that sees single cells, for distinct cells.
+    pub(super) distinct: [Vec<f32>; 2],
 }
 
 /// Outputs of a forward pass, and where their slopes go.
@@ -71,8 +73,8 @@ impl Pass {
 impl Network {
     /// Puts rows into the pass: for every row its observations (a buffer of some rollout) and where it starts in them.
     pub fn gather<'a>(&self, pass: &mut Pass, rows: impl Iterator<Item = (Observations<'a>, usize)> + Clone) {
-        let skips = self.plan.as_ref().is_some_and(|plan| plan.sparse);
-        pass.input.gather(self.inputs(), self.element(), skips, rows);
+        let reading = self.plan.as_ref().map_or(Reading::Whole, |plan| plan.reading);
+        pass.input.gather(self.inputs(), self.element(), reading, rows);
         pass.memory.begin(pass.input.rows, self.carry());
     }
 
@@ -85,8 +87,7 @@ impl Network {
         pass.gradient.fill(0.0);
         match &self.plan {
             Some(plan) => {
-                let rows = pass.input.rows;
-                resize(&mut pass.slopes, plan.ops.iter().map(|op| rows * op.len));
+                resize(&mut pass.slopes, plan.lengths(&pass.input));
                 plan.forward(parameters, pass);
                 Ok(())
             }

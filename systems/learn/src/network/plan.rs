@@ -1,5 +1,6 @@
 //! The network as a list of kernels over slices: which kernel reads which one's output, and where its parameters lie.
 
+use super::input::Reading;
 use super::layer::Kernel;
 use super::memory::Remembering;
 use super::{Head, Network, Stage};
@@ -44,8 +45,10 @@ pub(crate) struct Plan {
     pub(crate) policy: usize,
     /// The op that puts out the value; that of `policy` where the head puts out action-values.
     pub(crate) value: usize,
-    /// Only dense kernels read the observation, so that its zeros can be skipped.
-    pub(crate) sparse: bool,
+    /// How it reads observations of bytes.
+    pub(crate) reading: Reading,
+    /// How many ops from the first see single cells, where `reading` is by cells.
+    pub(crate) cell_ops: usize,
 }
 
 impl Plan {
@@ -62,16 +65,47 @@ impl Plan {
             let later_reader = |op: &Op| op.from.is_some() && op.from == ops[i].from;
             ops[i].adds = ops[i + 1..].iter().any(later_reader);
         }
-        let sparse = ops
-            .iter()
-            .filter(|op| op.from.is_none())
-            .all(|op| matches!(op.kernel, Kernel::Dense { .. }));
+        let (reading, cell_ops) = reading(&ops);
         Some(Self {
             ops,
             policy,
             value,
-            sparse,
+            reading,
+            cell_ops,
         })
+    }
+}
+
+/// Weights of a window from which on a window of mostly zeros is read as a list of what is not zero.
+const WORTH_A_LIST: usize = 4096;
+
+/// How the first layers may read bytes, and how many of them see single cells.
+fn reading(ops: &[Op]) -> (Reading, usize) {
+    let mut first = ops.iter().filter(|op| op.from.is_none());
+    if first.clone().all(|op| matches!(op.kernel, Kernel::Dense { .. })) {
+        return (Reading::Taps, 0);
+    }
+    match (first.next().map(|op| op.kernel), first.next()) {
+        (Some(Kernel::Conv { side: 1, channels, .. }), None) => {
+            let alone = |op: usize| ops.iter().filter(|later| later.from == Some(op)).count() == 1;
+            let mut count = 1;
+            while ops.get(count).is_some_and(|op| {
+                matches!(op.kernel, Kernel::Conv { side: 1, .. }) && op.from == Some(count - 1) && alone(count - 1)
+            }) {
+                count += 1;
+            }
+            (Reading::Cells { channels }, count)
+        }
+        (
+            Some(Kernel::Conv {
+                side,
+                channels,
+                features,
+                ..
+            }),
+            None,
+        ) if side * side * channels * features >= WORTH_A_LIST => (Reading::Taps, 0),
+        _ => (Reading::Whole, 0),
     }
 }
 

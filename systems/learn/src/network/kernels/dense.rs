@@ -53,8 +53,7 @@ pub fn backward(
     weights: &[f32],
     out: &[f32],
     slopes: &mut [f32],
-    weights_slope: &mut [f32],
-    bias_slope: &mut [f32],
+    (weights_slope, bias_slope): (&mut [f32], &mut [f32]),
     input_slope: Option<(&mut [f32], bool)>,
     scratch: &mut Scratch,
 ) {

@@ -4,6 +4,7 @@
 //! batch anywhere, and a row acts as it learns.
 
 pub mod activation;
+pub mod cells;
 pub mod conv;
 pub mod dense;
 pub mod gru;
@@ -14,6 +15,7 @@ pub mod product;
 pub mod recurrent;
 pub mod sequence;
 mod sparse;
+mod sparse_conv;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -28,4 +30,5 @@ pub struct Scratch {
     weights: Vec<f32>,
     by_input: sparse::ByInput,
     runs: Vec<tile::Run>,
+    cell_ends: Vec<u32>,
 }
