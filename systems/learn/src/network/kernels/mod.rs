@@ -7,6 +7,7 @@ pub mod activation;
 pub mod cells;
 pub mod conv;
 pub mod dense;
+pub mod gather;
 pub mod gru;
 mod lanes;
 pub mod layer_norm;
