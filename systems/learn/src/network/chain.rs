@@ -34,6 +34,7 @@ impl Plan {
             input,
             outs,
             scratch,
+            memory,
             distinct: [distinct, _],
             ..
         } = pass;
@@ -41,6 +42,10 @@ impl Plan {
         for (index, op) in self.ops.iter().enumerate() {
             let (before, rest) = outs.split_at_mut(index);
             let x = op.from.map_or(input.rows(), |from| Rows::All(&before[from]));
+            if let Some(of) = op.remembering(index) {
+                memory.forward(&of, &parameters[op.tensors.clone()], input.rows, x.all(), &mut rest[0]);
+                continue;
+            }
             match input.cells() {
                 Some(cells) if index < cell_ops => {
                     let features = op.bias.len();
@@ -66,6 +71,7 @@ impl Plan {
             slopes,
             gradient,
             scratch,
+            memory,
             distinct: [distinct, distinct_slopes],
             ..
         } = pass;
@@ -80,6 +86,14 @@ impl Plan {
                 slopes: &mut rest[0],
                 input_slope: op.from.map(|from| (before[from].as_mut_slice(), op.adds)),
             };
+            if let Some(of) = op.remembering(index) {
+                let (gradient, parameters) = (&mut gradient[op.tensors.clone()], &parameters[op.tensors.clone()]);
+                let Link {
+                    x, slopes, input_slope, ..
+                } = link;
+                memory.backward(&of, parameters, input.rows, x.all(), slopes, gradient, input_slope);
+                continue;
+            }
             if let Some(cells) = input.cells()
                 && index < cell_ops
             {
@@ -106,7 +120,7 @@ fn forward(op: &Op, rows: usize, alone: bool, parameters: &[f32], x: Rows<'_>, o
             out.copy_from_slice(x.all());
             activation::forward(activation, out);
         }
-        Kernel::Reshape => {}
+        Kernel::Recurrent(_) | Kernel::Reshape => {}
     }
 }
 
@@ -158,7 +172,7 @@ impl Link<'_> {
                     None => {}
                 }
             }
-            Kernel::Reshape => {}
+            Kernel::Recurrent(_) | Kernel::Reshape => {}
         }
     }
 }

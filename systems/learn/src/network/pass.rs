@@ -3,9 +3,11 @@
 //! A shard's result depends on its rows only, so that shards may run on any thread.
 
 use super::chain::resize;
-use super::graph::Graph;
+use super::graph::{Graph, GraphMemory};
+use super::graph_sequence::GraphSequence;
 use super::input::{InputRows, Reading};
 use super::kernels::Scratch;
+use super::memory::Memory;
 use super::{Head, Network};
 use starling_components::fault::Fault;
 use starling_components::spaces::Observations;
@@ -25,6 +27,7 @@ pub struct Pass {
     pub(super) scratch: Scratch,
     /// Outputs and slopes of the last op that sees single cells, for distinct cells.
     pub(super) distinct: [Vec<f32>; 2],
+    pub(super) memory: Memory,
 }
 
 /// Outputs of a forward pass, and where their slopes go.
@@ -51,6 +54,16 @@ impl Pass {
     pub fn rows(&self) -> usize {
         self.input.rows
     }
+    /// The gathered rows are `[steps, columns]`: each column is a memory that goes from step to step. `flags`, `[steps, columns]`, are those of
+    /// [`super::kernels::sequence::Sequence`], or empty; `carry` holds the memories at the start, `[columns, carry]`. Without this every row
+    /// is a step of its own that remembers nothing.
+    pub fn remember(&mut self, flags: &[u8], carry: &[f32], columns: usize) {
+        self.memory.columns = columns;
+        self.memory.flags.clear();
+        self.memory.flags.extend_from_slice(flags);
+        self.memory.carry.clear();
+        self.memory.carry.extend_from_slice(carry);
+    }
     /// The gradient of the last backward pass, `[n]`.
     pub fn gradient(&self) -> &[f32] {
         &self.gradient
@@ -62,6 +75,7 @@ impl Network {
     pub fn gather<'a>(&self, pass: &mut Pass, rows: impl Iterator<Item = (Observations<'a>, usize)> + Clone) {
         let reading = self.plan.as_ref().map_or(Reading::Whole, |plan| plan.reading);
         pass.input.gather(self.inputs(), self.element(), reading, rows);
+        pass.memory.begin(pass.input.rows, self.carry());
     }
 
     /// Computes the outputs of the gathered rows.
@@ -89,7 +103,16 @@ impl Network {
         pass.gradient.resize(self.layout.len(), 0.0);
         pass.gradient.fill(0.0);
         pass.input.densify();
-        let graph = self.graph(parameters, &pass.input.dense, pass.input.rows)?;
+        let columns = pass.memory.columns;
+        let memory = GraphMemory {
+            sequence: GraphSequence {
+                steps: pass.input.rows / columns.max(1),
+                columns,
+                flags: pass.memory.flags.clone(),
+            },
+            carry: &pass.memory.carry,
+        };
+        let graph = self.graph(parameters, &pass.input.dense, &memory)?;
         let (policy, value) = graph.outputs()?;
         resize(&mut pass.slopes, [policy.len(), value.len()].into_iter());
         pass.outs = vec![policy, value];
@@ -148,7 +171,8 @@ impl Network {
     /// Bytes of a [`Pass`] of `rows` rows.
     pub fn pass_bytes(&self, rows: usize) -> usize {
         let outs: usize = match &self.plan {
-            Some(plan) => plan.ops.iter().map(|op| op.len).sum(),
+            // A layer with a memory keeps its gates and what it began every step with.
+            Some(plan) => plan.ops.iter().map(|op| op.len + 3 * op.memory.len()).sum(),
             // The graph keeps a few tensors per layer.
             None => 4 * self.layout.len(),
         };

@@ -2,6 +2,7 @@
 
 use super::input::Reading;
 use super::layer::Kernel;
+use super::memory::Remembering;
 use super::{Head, Network, Stage};
 use std::ops::Range;
 
@@ -19,6 +20,21 @@ pub(crate) struct Op {
     pub(crate) len: usize,
     /// In the backward pass another op has already written the slope of the input: add to it.
     pub(crate) adds: bool,
+    /// Place of all its tensors, which lie one behind the other.
+    pub(crate) tensors: Range<usize>,
+    /// Its part of the network's memory; empty for a layer that remembers nothing.
+    pub(crate) memory: Range<usize>,
+}
+
+impl Op {
+    /// The layer with a memory that is op number `op`.
+    pub(super) fn remembering(&self, op: usize) -> Option<Remembering> {
+        let Kernel::Recurrent(layer) = self.kernel else {
+            return None;
+        };
+        let place = self.memory.clone();
+        Some(Remembering { layer, op, place })
+    }
 }
 
 /// All kernels, in an order in which every input is computed before it is read.
@@ -108,6 +124,8 @@ fn append(ops: &mut Vec<Op>, stages: &[Stage], mut from: Option<usize>) -> Optio
             from,
             len: stage.layer.output().iter().product(),
             adds: false,
+            tensors: tensor(0).start..stage.tensors.last().map_or(0, |range| range.end),
+            memory: stage.memory.clone(),
         });
         from = Some(ops.len() - 1);
     }

@@ -9,8 +9,11 @@ mod equality;
 mod masks;
 mod plugin;
 mod q_learning;
+mod recall;
+mod recurrent;
 mod replaying;
 mod samples;
+mod sequences;
 pub(crate) mod speed;
 
 use crate::network::Network;

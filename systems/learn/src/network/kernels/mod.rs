@@ -8,9 +8,13 @@ pub mod cells;
 pub mod conv;
 pub mod dense;
 pub mod gather;
+pub mod gru;
 mod lanes;
 pub mod layer_norm;
+pub mod lstm;
 pub mod product;
+pub mod recurrent;
+pub mod sequence;
 mod sparse;
 mod sparse_conv;
 #[cfg(test)]
