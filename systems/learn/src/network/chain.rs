@@ -104,6 +104,7 @@ impl Plan {
                     (link.out, link.slopes) = (distinct.as_slice(), distinct_slopes.as_mut_slice());
                 }
             }
+            scratch.op = index;
             link.backward(parameters, gradient, scratch);
         }
     }
