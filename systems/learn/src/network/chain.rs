@@ -42,10 +42,6 @@ impl Plan {
         for (index, op) in self.ops.iter().enumerate() {
             let (before, rest) = outs.split_at_mut(index);
             let x = op.from.map_or(input.rows(), |from| Rows::All(&before[from]));
-            if let Some(of) = op.remembering(index) {
-                memory.forward(&of, &parameters[op.tensors.clone()], input.rows, x.all(), &mut rest[0]);
-                continue;
-            }
             match input.cells() {
                 Some(cells) if index < cell_ops => {
                     let features = op.bias.len();
@@ -57,7 +53,13 @@ impl Plan {
                         kernels::cells::expand(&cells.ids, features, distinct, &mut rest[0]);
                     }
                 }
-                _ => forward(op, input.rows, false, parameters, x, &mut rest[0], scratch),
+                _ => match op.remembering(index) {
+                    Some(of) => {
+                        let parameters = &parameters[op.tensors.clone()];
+                        memory.forward(&of, parameters, input.rows, x.all(), &mut rest[0]);
+                    }
+                    None => forward(op, input.rows, false, parameters, x, &mut rest[0], scratch),
+                },
             }
         }
     }
@@ -86,14 +88,6 @@ impl Plan {
                 slopes: &mut rest[0],
                 input_slope: op.from.map(|from| (before[from].as_mut_slice(), op.adds)),
             };
-            if let Some(of) = op.remembering(index) {
-                let (gradient, parameters) = (&mut gradient[op.tensors.clone()], &parameters[op.tensors.clone()]);
-                let Link {
-                    x, slopes, input_slope, ..
-                } = link;
-                memory.backward(&of, parameters, input.rows, x.all(), slopes, gradient, input_slope);
-                continue;
-            }
             if let Some(cells) = input.cells()
                 && index < cell_ops
             {
@@ -105,7 +99,15 @@ impl Plan {
                 }
             }
             scratch.op = index;
-            link.backward(parameters, gradient, scratch);
+            match op.remembering(index) {
+                Some(of) => {
+                    let gradient = &mut gradient[op.tensors.clone()];
+                    let parameters = &parameters[op.tensors.clone()];
+                    let (x, input_slope) = (link.x.all(), link.input_slope);
+                    memory.backward(&of, parameters, link.rows, x, link.slopes, gradient, input_slope);
+                }
+                None => link.backward(parameters, gradient, scratch),
+            }
         }
     }
 }

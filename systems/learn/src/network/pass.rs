@@ -28,9 +28,9 @@ pub struct Pass {
     pub(super) gradient: Vec<f32>,
     pub(super) graph: Option<Graph>,
     pub(super) scratch: Scratch,
+    pub(super) memory: Memory,
     /// Outputs and slopes of the last op that sees single cells, for distinct cells.
     pub(super) distinct: [Vec<f32>; 2],
-    pub(super) memory: Memory,
 }
 
 /// Outputs of a forward pass, and where their slopes go.

@@ -10,6 +10,7 @@ use starling_components::clock::{ClockValues, Clocks};
 use starling_components::learn::{Experience, Learn, LearnContext, ReplicaState};
 use starling_components::learners::adam::{AdamSettings, Reset};
 use starling_components::learners::ppo::PpoSettings;
+use starling_components::memory::Memory;
 use starling_components::random::{Counter, Draw, Key, Purpose};
 use starling_components::rollout::ReplicaRollout;
 use starling_components::spaces::{ActionBuffer, ElementKind, EnvironmentShape, ObservationBuffer};
@@ -168,6 +169,7 @@ impl Recall {
             second: &mut player.second,
             local_steps,
             steps,
+            memory: &mut Memory::default(),
         };
         let experience = [Experience {
             rollout: &rollout,

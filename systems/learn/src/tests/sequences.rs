@@ -15,6 +15,7 @@ use proptest::prelude::*;
 use starling_components::layers::Activation;
 use starling_components::random::Draw;
 use starling_components::registry::Choice;
+use starling_components::specs::WeightInit;
 
 fn layer(lstm: bool, inputs: usize, units: usize) -> Recurrent {
     if lstm {
@@ -101,6 +102,7 @@ impl Case {
             input: &[self.layer.inputs()],
             activation: Activation::None,
             first: true,
+            init: WeightInit::default(),
         };
         let graph = super::registry().build::<LayerSlot>(&choice, context).unwrap();
         let sequence = GraphSequence {

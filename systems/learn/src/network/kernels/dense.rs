@@ -81,13 +81,6 @@ pub fn backward(
         });
         let start = if add { Start::Out } else { Start::Nothing };
         let slopes = Matrix::rows_of(slopes, outputs);
-        product(
-            [rows, outputs, inputs],
-            slopes,
-            weights,
-            start,
-            input_slope,
-            false,
-        );
+        product([rows, outputs, inputs], slopes, weights, start, input_slope, false);
     }
 }
