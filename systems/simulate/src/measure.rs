@@ -1,12 +1,14 @@
-//! How fast an environment steps: what `starling bench` prints, without the printing.
+//! How fast an environment steps, and what one looks like in the middle of random play: what `starling bench` measures with, without the
+//! printing.
 //!
 //! One thread steps one block of lanes through `Lanes`, with observations written, on random actions that were drawn beforehand. Several
 //! rounds, because a shared machine only ever makes a round slower.
 
 use starling_components::fault::Fault;
 use starling_components::random::{Key, below};
+use starling_components::rollout::ReplicaRollout;
 use starling_components::simulate::{Simulate, StepOutputs};
-use starling_components::spaces::{ActionBuffer, ActionSpace, EnvironmentShape, ObservationBuffer};
+use starling_components::spaces::{ActionBuffer, ActionSpace, ActionsMut, EnvironmentShape, ObservationBuffer};
 use std::time::Instant;
 
 /// Different action batches that are cycled through.
@@ -98,6 +100,66 @@ fn rounds_of(environment: &dyn Simulate, lanes: usize, rounds: usize, seconds: f
     Ok(measured)
 }
 
+/// A rollout of random play, `steps` steps after `before` that are not kept. Observations, actions, rewards and ends are filled; what a policy
+/// notes is zero.
+///
+/// # Errors
+/// As [`measure`].
+pub fn random_play(
+    environment: &dyn Simulate,
+    lanes: usize,
+    before: usize,
+    steps: usize,
+) -> Result<ReplicaRollout, Fault> {
+    let shape = environment.shape();
+    let mut rollout = ReplicaRollout::zeros(shape, steps, lanes, 0, false);
+    let (rows, width, moves) = (lanes * rollout.seats, rollout.width, shape.moves());
+    let mut next_active = vec![0; if shape.turns { rows } else { 0 }];
+    let mut block = environment.open(Key::of_seed(0), lanes);
+    block.reset();
+    for time in 0..before + steps {
+        // What comes before is written over.
+        let step = time.saturating_sub(before);
+        let cells = step * rows..(step + 1) * rows;
+        let after = (step + 1) * rows..(step + 2) * rows;
+        if time == before {
+            block.observe(rollout.observations.slice_mut(0..rows * width));
+            if shape.masks {
+                block.legal(&mut rollout.legal[..rows * moves]);
+            }
+            if shape.turns {
+                block.active(&mut next_active);
+            }
+        }
+        if shape.turns {
+            rollout.active[cells.clone()].copy_from_slice(&next_active);
+        }
+        let actions = random_actions(shape, lanes, Key::of_seed(2).fold(time as u32, 0));
+        let mut outputs = StepOutputs {
+            observations: rollout.observations.slice_mut(after.start * width..after.end * width),
+            rewards: &mut rollout.rewards[cells.clone()],
+            shaped: &mut rollout.shaped[cells.clone()],
+            terminated: &mut rollout.terminated[step * lanes..(step + 1) * lanes],
+            truncated: &mut rollout.truncated[step * lanes..(step + 1) * lanes],
+            legal: shape
+                .masks
+                .then(|| &mut rollout.legal[after.start * moves..after.end * moves]),
+            active: shape.turns.then_some(&mut next_active),
+            final_observations: None,
+            events: None,
+        };
+        block.step(actions.slice(0..actions.len()), &mut outputs)?;
+        let components = shape.action_components();
+        let place = cells.start * components..cells.end * components;
+        match (rollout.actions.slice_mut(place), &actions) {
+            (ActionsMut::Discrete(to), ActionBuffer::Discrete(from)) => to.copy_from_slice(from),
+            (ActionsMut::Continuous(to), ActionBuffer::Continuous(from)) => to.copy_from_slice(from),
+            _ => return Err(Fault::run("an environment has actions of two kinds")),
+        }
+    }
+    Ok(rollout)
+}
+
 /// Uniform over all moves, or over the box.
 fn random_actions(shape: &EnvironmentShape, lanes: usize, key: Key) -> ActionBuffer {
     let components = shape.action_components();
@@ -151,6 +213,25 @@ mod tests {
                 .iter()
                 .all(|r| r.steps == 8 * ACTION_BATCHES as u64 && r.cpu_seconds > 0.0)
         );
+    }
+
+    #[test]
+    fn random_play_is_seen_where_it_is() {
+        let rules = CartPole::new(&CartPoleSettings::default()).expect("default settings");
+        let environment = Vectorised::new(rules);
+        let whole = random_play(&environment, 4, 0, 50).expect("cart_pole steps");
+        let late = random_play(&environment, 4, 20, 30).expect("cart_pole steps");
+        assert_eq!(late.observations, tail(&whole.observations, 20 * 4 * 4));
+        assert_eq!(late.rewards, whole.rewards[20 * 4..]);
+        assert_eq!(late.terminated, whole.terminated[20 * 4..]);
+        assert!(whole.terminated.contains(&1), "random play falls over");
+    }
+
+    fn tail(observations: &ObservationBuffer, from: usize) -> ObservationBuffer {
+        match observations {
+            ObservationBuffer::Bytes(bytes) => ObservationBuffer::Bytes(bytes[from..].to_vec()),
+            ObservationBuffer::Floats(floats) => ObservationBuffer::Floats(floats[from..].to_vec()),
+        }
     }
 
     /// `cargo test --release -p starling-simulate -- --ignored --nocapture speed`

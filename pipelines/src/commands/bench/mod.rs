@@ -1,0 +1,44 @@
+//! `starling bench`: how fast environments step, what an optimiser step takes, and what recording costs a training.
+
+mod clock;
+mod environments;
+mod learner;
+mod recording;
+
+use super::Context;
+use crate::engine::Starling;
+use crate::exit::Exit;
+use crate::problem::Problems;
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Environments, if not given
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Steps per second of one core, observations written, random actions
+    Environments(environments::EnvironmentsArgs),
+    /// One optimiser step of PPO for networks of several kinds: time, and the fraction of this machine's rate of products
+    Learner(learner::LearnerArgs),
+    /// What recording every step costs a training, with and without observations; medians over rounds
+    Recording(recording::RecordingArgs),
+}
+
+pub(crate) fn run(starling: &Starling, context: Context, args: BenchArgs) -> Result<Exit, Problems> {
+    let by_default = || What::Environments(environments::EnvironmentsArgs::default());
+    let rows = match args.what.unwrap_or_else(by_default) {
+        What::Environments(args) => environments::rows(starling, context, &args)?,
+        What::Learner(args) => learner::rows(starling, context, &args)?,
+        What::Recording(args) => recording::rows(starling, context, &args)?,
+    };
+    if context.json {
+        context.data(&format!("{:#}\n", Value::Array(rows)));
+    }
+    Ok(Exit::Finished)
+}
