@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 fn main() -> std::io::Result<()> {
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    // A new folder changes none of those that are known.
+    println!("cargo::rerun-if-changed={}", root.display());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(&root)? {
         let path = entry?.path();
         // `src` holds code only.
         if path.is_dir() && path.file_name().is_some_and(|name| name != "src") {
-            println!("cargo::rerun-if-changed={}", path.display());
             collect(&path, &mut files)?;
         }
     }

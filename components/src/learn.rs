@@ -82,6 +82,10 @@ pub trait Learn: Send + Sync {
     fn wants_final_observations(&self) -> bool {
         false
     }
+    /// It can teach a network that remembers: it learns from whole sequences.
+    fn learns_memories(&self) -> bool {
+        false
+    }
     /// It reads the value estimates of the rollout's last observations.
     fn wants_last_values(&self) -> bool {
         true

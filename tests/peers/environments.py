@@ -6,7 +6,8 @@ usage: environments.py [--starling PATH] [--rounds N] [--seconds S] [--json] [NA
 The work: random actions drawn beforehand, every lane reset when it ends, observations of all seats written in every step. A peer runs as it
 is used for training: jitted, vectorised over lanes, many steps per call. CPU seconds are user + system time of all threads, so that the
 number of cores and what else runs on them matter little; compilation is not counted. Each row is the median over rounds of the best number
-of lanes. NAME picks rows: cramped_room, grounded_coord_simple, cart_pole.
+of lanes. NAME picks rows: cramped_room, grounded_coord_simple, cart_pole, minatar/breakout, minatar/asterix, minatar/freeway,
+minatar/space_invaders, minatar/seaquest.
 
 Set up with: python -m venv VENV && VENV/bin/pip install -r tests/peers/requirements.txt
 """
@@ -23,12 +24,27 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 STEPS_PER_CALL = 64
 
 
+# Name, gymnax's name, lanes to try, and the least ratio that we want. gymnax's Seaquest compares lists of a hundred with one another.
+MINATAR = [
+    ("breakout", "Breakout-MinAtar", (1024, 4096), 7.0),
+    ("asterix", "Asterix-MinAtar", (256, 1024), 4.0),
+    ("freeway", "Freeway-MinAtar", (256, 1024), 4.0),
+    ("space_invaders", "SpaceInvaders-MinAtar", (256, 1024), 4.0),
+    ("seaquest", "Seaquest-MinAtar", (16, 128), 4.0),
+]
+
+
+def minatar(name, peer, lanes, least):
+    return (f"minatar/{name}", f"gymnax {peer}", lambda lanes: of_gymnax(peer, lanes), lanes, least)
+
+
 def peers():
     """Name, peer, lanes to try, and the least ratio that we want."""
     return [
         ("cramped_room", "JaxMARL OvercookedV2", lambda lanes: overcooked("cramped_room", lanes), (64, 1024), 8.0),
         ("grounded_coord_simple", "JaxMARL OvercookedV2", lambda lanes: overcooked("grounded_coord_simple", lanes), (64, 1024), 8.0),
-        ("cart_pole", "gymnax CartPole-v1", cart_pole, (1024, 4096), 5.0),
+        ("cart_pole", "gymnax CartPole-v1", lambda lanes: of_gymnax("CartPole-v1", lanes), (1024, 4096), 5.0),
+        *(minatar(*row) for row in MINATAR),
     ]
 
 
@@ -79,16 +95,16 @@ def overcooked(layout, lanes):
     return stepper(environment.reset, step, lanes, moves, (len(agents),))
 
 
-def cart_pole(lanes):
+def of_gymnax(name, lanes):
     import gymnax
 
-    environment, parameters = gymnax.make("CartPole-v1")
+    environment, parameters = gymnax.make(name)
 
     def step(key, state, action):
         observation, state, reward, *_ = environment.step(key, state, action, parameters)
         return observation, state, reward
 
-    return stepper(lambda key: environment.reset(key, parameters), step, lanes, 2, ())
+    return stepper(lambda key: environment.reset(key, parameters), step, lanes, environment.num_actions, ())
 
 
 def rate(call, seconds):

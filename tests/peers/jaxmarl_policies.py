@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes policies of JaxMARL's feed-forward networks for OvercookedV1 and V2, and records what they compute.
+"""Makes policies of JaxMARL's networks for OvercookedV1 and V2, and records what they compute.
 
 usage: jaxmarl_policies.py FOLDER [--tiny] [--rows N] [NAME...]
 
@@ -10,12 +10,15 @@ makes the small networks of tests/golden/jaxmarl, else the networks of the basel
     STARLING_GOLDEN=FOLDER/.. cargo test --release --workspace --test suite jaxmarl      (FOLDER is called jaxmarl)
 
 The package does not ship the baselines' network classes, so they are written here anew from their description: layers, initialisation and the
-order in which flax numbers modules are theirs. A network either starts, as `NAME_random`, or has been trained for a few updates of PPO.
+order in which flax numbers modules are theirs. A network either starts, as `NAME_random`, or has been trained for a few updates of PPO. A recurrent
+one (`rnn` in its name) is not trained: every parameter is moved by a little noise, so that none is at its start. Its rows are `[steps, columns]`, a
+column is a lane and an agent, and `reset` says where an episode begins.
 
 Set up with: python -m venv VENV && VENV/bin/pip install -r tests/peers/requirements.txt
 """
 
 import argparse
+import functools
 import json
 import os
 from pathlib import Path
@@ -79,6 +82,41 @@ class ActorCritic(nn.Module):
         return logits, value.squeeze(-1)
 
 
+class ScannedRNN(nn.Module):
+    """A gated recurrent unit over time, emptied where an episode begins. flax calls it `ScannedRNN_0`."""
+
+    @functools.partial(
+        nn.scan, variable_broadcast="params", in_axes=0, out_axes=0, split_rngs={"params": False}
+    )
+    @nn.compact
+    def __call__(self, carry, rows):
+        embedded, resets = rows
+        carry = jnp.where(resets[:, None], jnp.zeros_like(carry), carry)
+        return nn.GRUCell(features=embedded.shape[-1])(carry, embedded)
+
+
+class RecurrentActorCritic(nn.Module):
+    """Logits and values of `[steps, columns, ...]`, and the memories after the last step, for those before the first."""
+
+    moves: int
+    activation: Any
+    convolutions: Sequence[tuple[int, int]]
+    embedding: int
+    hidden: Sequence[int]
+
+    @nn.compact
+    def __call__(self, carry, x, resets):
+        embedded = jax.vmap(CNN(self.convolutions, self.embedding, self.activation))(x)
+        carry, shared = ScannedRNN()(carry, (nn.LayerNorm()(embedded), resets))
+        heads = []
+        for outputs, gain in ((self.moves, 0.01), (1, 1.0)):
+            y = shared
+            for units in self.hidden:
+                y = self.activation(nn.Dense(units, kernel_init=orthogonal(2))(y))
+            heads.append(nn.Dense(outputs, kernel_init=orthogonal(gain))(y))
+        return carry, heads[0], heads[1].squeeze(-1)
+
+
 def networks(tiny):
     """Name, environment, settings of the network."""
     v1, v2 = "overcooked", "overcooked_v2"
@@ -86,6 +124,7 @@ def networks(tiny):
         return [
             ("tiny_cnn", v1, dict(activation="relu", convolutions=[(4, 3), (4, 2)], embedding=8, hidden=[8], ignored=True)),
             ("tiny_mlp", v1, dict(activation="tanh", convolutions=[], embedding=0, hidden=[6, 6])),
+            ("tiny_rnn", v2, dict(activation="relu", convolutions=[(4, 1), (4, 3)], embedding=6, hidden=[8])),
         ]
     baseline = [(32, 5), (32, 3), (32, 3)]
     paper = [(128, 1), (128, 1), (8, 1), (16, 3), (32, 3), (32, 3)]
@@ -95,13 +134,15 @@ def networks(tiny):
         ("mlp_v1", v1, dict(activation="tanh", convolutions=[], embedding=0, hidden=[64, 64])),
         ("cnn_v2", v2, dict(activation="relu", convolutions=paper, embedding=64, hidden=[128])),
         ("mlp_v2", v2, dict(activation="relu", convolutions=[], embedding=0, hidden=[64, 64])),
+        ("rnn_v2", v2, dict(activation="relu", convolutions=paper, embedding=128, hidden=[128])),
     ]
 
 
-def policy_table(settings):
+def policy_table(settings, recurrent=False):
     """The same network as a pipeline file says it."""
     layers = [{"conv": list(c)} for c in settings["convolutions"]]
     layers += ["flatten", {"dense": settings["embedding"]}] if layers else []
+    layers += ["layer_norm", {"gru": settings["embedding"]}] if recurrent else []
     hidden = [{"dense": units} for units in settings["hidden"]]
     actor = [{"ignored_dense": units} for units in settings["hidden"]] if settings.get("ignored") else hidden
     return {"layers": layers, "activation": settings["activation"], "heads": {"actor": actor, "critic": hidden}}
@@ -110,7 +151,7 @@ def policy_table(settings):
 class Kitchen:
     """Lanes of a JaxMARL environment with all agents of all lanes in one batch."""
 
-    def __init__(self, name):
+    def __init__(self, name, **more):
         import jaxmarl
         from jaxmarl.environments.overcooked import overcooked_layouts
 
@@ -118,7 +159,7 @@ class Kitchen:
             "overcooked": lambda: dict(layout=overcooked_layouts["cramped_room"]),
             "overcooked_v2": lambda: dict(layout="grounded_coord_simple", agent_view_size=2),
         }
-        self.environment = jaxmarl.make(name, **settings[name]())
+        self.environment = jaxmarl.make(name, **settings[name](), **more)
         self.agents = self.environment.agents
         self.moves = int(self.environment.action_space(self.agents[0]).n)
 
@@ -237,6 +278,69 @@ def record(folder, name, kitchen, network, parameters, settings, key, rows):
     print(f"{name}: {rows} rows of {width}, logits up to {spread:.3g} from their mean, values {values.min():.3g} to {values.max():.3g}")
 
 
+def record_recurrent(folder, name, settings, key, rows):
+    """The files of one recurrent policy."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from jaxmarl.wrappers.baselines import save_params
+
+    kitchen = Kitchen("overcooked_v2", max_steps=25)
+    network = RecurrentActorCritic(**{**settings, "moves": kitchen.moves, "activation": getattr(nn, settings["activation"])})
+    keys = jax.random.split(key, 4)
+    observations, states = kitchen.reset(keys[0])
+    columns = len(observations)
+    start = jnp.zeros((columns, settings["embedding"]))
+    fresh = jnp.ones(columns, bool)
+    parameters = network.init(keys[1], start, observations[None].astype(jnp.float32), fresh[None])
+    leaves, tree = jax.tree.flatten(parameters)
+    noises = [0.1 * jax.random.normal(k, leaf.shape) for k, leaf in zip(jax.random.split(keys[2], len(leaves)), leaves)]
+    parameters = jax.tree.unflatten(tree, [leaf + noise for leaf, noise in zip(leaves, noises)])
+
+    @jax.jit
+    def step(carry, observations, states, resets, key):
+        act, own = jax.random.split(key)
+        carry, logits, _ = network.apply(parameters, carry, observations[None].astype(jnp.float32), resets[None])
+        later, states, _, dones = kitchen.step(own, states, jax.random.categorical(act, logits[0]))
+        return carry, later, states, dones.astype(bool)
+
+    carry, resets, seen, flags = start, fresh, [], []
+    kept = slice(0, columns, LANES // 2)  # two lanes of each agent: long columns rather than many
+    for own in jax.random.split(keys[3], -(-rows // len(range(columns)[kept]))):
+        seen.append(np.asarray(observations))
+        flags.append(np.asarray(resets))
+        carry, observations, states, resets = step(carry, observations, states, resets, own)
+    seen, flags, start = np.stack(seen)[:, kept], np.stack(flags)[:, kept], start[kept]
+    stored = seen.astype(np.uint8)
+    assert (stored == seen).all(), "observations are whole numbers from 0 to 255"
+    with jax.default_matmul_precision("highest"):
+        _, logits, values = jax.jit(network.apply)(parameters, start, jnp.asarray(stored, jnp.float32), jnp.asarray(flags))
+    logits, values = np.asarray(logits), np.asarray(values)
+    assert np.isfinite(logits).all() and np.isfinite(values).all()
+
+    save_params(parameters, folder / f"{name}.safetensors")
+    flat = stored.reshape((-1, *stored.shape[2:]))
+    table = pa.table(
+        {
+            "observation": pa.array([row.tobytes() for row in flat], pa.binary(int(np.prod(flat.shape[1:])))),
+            "reset": pa.array(flags.reshape(-1).astype(np.uint8)),
+            "logits": pa.FixedSizeListArray.from_arrays(pa.array(logits.reshape(-1)), kitchen.moves),
+            "value": pa.array(values.reshape(-1)),
+        }
+    )
+    pq.write_table(table, folder / f"{name}.parquet", compression="zstd", compression_level=19)
+    about = {
+        "schema": "jaxmarl_recurrent_policy/1",
+        "checkpoint": f"{name}.safetensors",
+        "table": f"{name}.parquet",
+        "observation": list(flat.shape[1:]),
+        "columns": len(start),
+        "moves": kitchen.moves,
+        "policy": policy_table(settings, recurrent=True),
+    }
+    (folder / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
+    print(f"{name}: {len(flags)} steps of {len(start)} columns, {int(flags.sum())} beginnings, values {values.min():.3g} to {values.max():.3g}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
@@ -248,6 +352,9 @@ def main():
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for index, (name, environment, settings) in enumerate(networks(arguments.tiny)):
         if arguments.names and name not in arguments.names:
+            continue
+        if "rnn" in name:
+            record_recurrent(arguments.folder, name, settings, jax.random.key(index), arguments.rows)
             continue
         kitchen = Kitchen(environment)
         network = ActorCritic(**{**settings, "moves": kitchen.moves, "activation": getattr(nn, settings["activation"])})

@@ -3,10 +3,13 @@
 pub mod conv;
 pub mod dense;
 pub mod flatten;
+pub mod gru;
 pub mod ignored_dense;
 pub mod layer_norm;
+pub mod lstm;
 pub mod relu;
 pub mod tanh;
+mod units;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,9 @@
 //! The samples of one update: this agent's rows of all its rollouts, with advantages and targets.
 
-use crate::gae::{GaeSettings, gae};
+use crate::columns::{Columns, own_rows};
+use crate::memories::Memories;
 use crate::network::Network;
-use starling_components::act::{Act, ActInput};
+use crate::real::wide;
 use starling_components::fault::Fault;
 use starling_components::learn::{Experience, LearnContext};
 use starling_components::learners::ppo::PpoSettings;
@@ -18,6 +19,8 @@ struct Place {
 
 /// All samples. Sample `(step, lane, own seat)` of one environment has the index `(step * lanes + lane) * own seats + own seat`; a second
 /// environment's samples follow the first's. Rows of idle seats are left out, and those of others where seats change.
+///
+/// For a network with a memory the samples are those of [`Memories`]: whole columns, waits included.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     places: Vec<Place>,
@@ -27,28 +30,46 @@ pub(crate) struct Batch {
     pub(crate) advantages: Vec<f32>,
     pub(crate) targets: Vec<f32>,
     columns: Columns,
-}
-
-/// One experience as `[steps, lanes x own seats]`.
-#[derive(Debug, Default)]
-struct Columns {
-    rewards: Vec<f32>,
-    values: Vec<f32>,
-    done: Vec<u8>,
-    active: Vec<u8>,
-    last_values: Vec<f32>,
-    advantages: Vec<f32>,
-    targets: Vec<f32>,
+    pub(crate) memories: Memories,
 }
 
 impl Batch {
+    /// Samples that are learnt from.
     pub(crate) fn samples(&self) -> usize {
-        self.places.len()
+        match self.memories.steps {
+            0 => self.places.len(),
+            _ => self.memories.decisions(),
+        }
+    }
+
+    /// What minibatches are cut from: samples, or whole columns of them.
+    pub(crate) fn units(&self) -> usize {
+        match self.memories.steps {
+            0 => self.places.len(),
+            _ => self.memories.columns(),
+        }
+    }
+
+    /// Samples that are learnt from, of these units.
+    pub(crate) fn samples_of(&self, units: &[u32]) -> usize {
+        match self.memories.steps {
+            0 => units.len(),
+            _ => self.memories.decisions_of(units),
+        }
+    }
+
+    /// All samples of these units, in the order in which a network reads them.
+    pub(crate) fn expand(&self, units: &[u32], samples: &mut Vec<u32>) {
+        samples.clear();
+        match self.memories.steps {
+            0 => samples.extend_from_slice(units),
+            _ => self.memories.samples(units, samples),
+        }
     }
 
     /// Bytes for `rows` samples.
     pub(crate) fn bytes(rows: usize) -> usize {
-        rows * (8 + 4 * 4 + 4 * 4 + 2 + 4)
+        rows * (8 + 4 * 4 + 4 * 4 + 3 + 4)
     }
 
     /// Takes in all experience.
@@ -65,6 +86,7 @@ impl Batch {
         self.values.clear();
         self.advantages.clear();
         self.targets.clear();
+        self.memories.clear(network);
         for (index, one) in experience.iter().enumerate() {
             self.columns.fill(one, context);
             if settings.bootstrap_truncation {
@@ -72,7 +94,17 @@ impl Batch {
                     .add_values_beyond(settings.gamma as f32, network, parameters, one, context)?;
             }
             self.columns.estimate(settings);
-            self.append(index as u32, one);
+            if network.carry() > 0 {
+                let (rollout, rows) = (one.rollout, one.rollout.lanes * one.rollout.seats);
+                if rollout.steps != experience[0].rollout.steps || rollout.carry.len() < rows * network.carry() {
+                    return Err(Fault::run(
+                        "an agent with a memory learns from rollouts of one length that hold what it remembered at their start",
+                    ));
+                }
+                self.append_columns(index as u32, one);
+            } else {
+                self.append(index as u32, one);
+            }
         }
         Ok(())
     }
@@ -92,6 +124,20 @@ impl Batch {
             self.advantages.push(self.columns.advantages[i]);
             self.targets.push(self.columns.targets[i]);
         }
+    }
+
+    fn append_columns(&mut self, experience: u32, one: &Experience<'_>) {
+        let rollout = one.rollout;
+        self.memories.append(one, &self.columns, |row| {
+            self.places.push(Place {
+                experience,
+                row: row.in_rollout as u32,
+            });
+            self.log_probs.push(rollout.log_probs[row.in_rollout]);
+            self.values.push(rollout.values[row.in_rollout]);
+            self.advantages.push(self.columns.advantages[row.in_columns]);
+            self.targets.push(self.columns.targets[row.in_columns]);
+        });
     }
 
     /// The observations that hold sample `index`, and where it starts in them.
@@ -145,13 +191,11 @@ impl Batch {
 
     /// `1 - var(target - value) / var(target)`: 1 if the values of acting foresaw everything; 0 where targets do not vary.
     pub(crate) fn explained_variance(&self) -> f64 {
+        let samples = || (0..self.targets.len()).filter(|&i| !self.memories.waits(i as u32));
         let variance = |x: &dyn Fn(usize) -> f64| {
-            let n = self.targets.len().max(1) as f64;
-            let mean = (0..self.targets.len()).map(x).sum::<f64>() / n;
-            (0..self.targets.len())
-                .map(|i| (x(i) - mean) * (x(i) - mean))
-                .sum::<f64>()
-                / n
+            let n = self.samples().max(1) as f64;
+            let mean = samples().map(x).sum::<f64>() / n;
+            samples().map(|i| (x(i) - mean) * (x(i) - mean)).sum::<f64>() / n
         };
         let total = variance(&|i| f64::from(self.targets[i]));
         let left = variance(&|i| f64::from(self.targets[i]) - f64::from(self.values[i]));
@@ -159,102 +203,26 @@ impl Batch {
     }
 }
 
-/// Rows of the rollout that belong to the agent, step by step.
-fn own_rows<'a>(one: &Experience<'a>) -> impl Iterator<Item = usize> + 'a {
-    let (rollout, seats) = (one.rollout, one.seats);
-    (0..rollout.steps * rollout.lanes).flat_map(move |cell| seats.iter().map(move |&seat| cell * rollout.seats + seat))
-}
-
-impl Columns {
-    fn fill(&mut self, one: &Experience<'_>, context: &LearnContext) {
-        let (rollout, seats) = (one.rollout, one.seats);
-        self.rewards.clear();
-        self.values.clear();
-        self.done.clear();
-        self.active.clear();
-        self.last_values.clear();
-        for row in own_rows(one) {
-            let cell = row / rollout.seats;
-            let reward = context.task_weight * rollout.rewards[row] + context.shaped_weight * rollout.shaped[row];
-            let own = one.owns(row);
-            self.rewards.push(if own { reward } else { 0.0 });
-            self.values.push(rollout.values[row]);
-            self.done.push(rollout.terminated[cell] | rollout.truncated[cell]);
-            match (rollout.active.get(row), one.chair) {
-                (Some(&active), _) => self.active.push(if own { active } else { 0 }),
-                // Another's episode is a wait that earns nothing; it ends where that episode ends, so nothing is carried over.
-                (None, Some(_)) => self.active.push(u8::from(own)),
-                (None, None) => {}
-            }
-        }
-        for lane in 0..rollout.lanes {
-            let row = |&seat: &usize| (rollout.steps * rollout.lanes + lane) * rollout.seats + seat;
-            self.last_values
-                .extend(seats.iter().map(|seat| rollout.values[row(seat)]));
-        }
-    }
-
-    /// A cut-off transition earns the discounted value of the observation behind it.
-    fn add_values_beyond(
-        &mut self,
-        gamma: f32,
-        network: &Network,
-        parameters: &[f32],
-        one: &Experience<'_>,
-        context: &LearnContext,
-    ) -> Result<(), Fault> {
-        let rollout = one.rollout;
-        let Some(finals) = &rollout.final_observations else {
-            return Err(Fault::run(
-                "the rollout has no final observations, which `bootstrap_truncation` needs",
-            ));
-        };
-        for (i, row) in own_rows(one).enumerate() {
-            let cell = row / rollout.seats;
-            if rollout.truncated[cell] == 0 || rollout.terminated[cell] != 0 || !one.owns(row) {
-                continue;
-            }
-            let input = ActInput {
-                observations: finals.slice(row * rollout.width..(row + 1) * rollout.width),
-                legal: None,
-                carry: &[],
-                ids: &[0],
-                time: 0,
-                key: context.key,
-                greedy: true,
-                explore: 0.0,
-            };
-            let mut value = [0.0];
-            network.values(parameters, &input, &mut value)?;
-            self.rewards[i] += gamma * value[0];
-        }
-        Ok(())
-    }
-
-    fn estimate(&mut self, settings: &PpoSettings) {
-        let discounts = GaeSettings {
-            gamma: settings.gamma as f32,
-            lambda: settings.gae_lambda as f32,
-        };
-        self.advantages.resize(self.rewards.len(), 0.0);
-        self.targets.resize(self.rewards.len(), 0.0);
-        gae(
-            discounts,
-            &self.rewards,
-            &self.values,
-            &self.done,
-            &self.active,
-            &self.last_values,
-            &mut self.advantages,
-            &mut self.targets,
-        );
-    }
-}
+/// Words drawn together, so that they are computed over vectors.
+const WORDS: usize = 64;
 
 /// Shuffles `order` (Fisher and Yates): all orders are equally likely, and the result is a function of the key.
 pub(crate) fn permutation(key: Key, order: &mut [u32]) {
-    for i in (1..order.len()).rev() {
-        let [word, _] = key.block(i as u32, 0);
-        order.swap(i, below(word, i as u32 + 1) as usize);
+    let mut words = [0; WORDS];
+    let mut last = order.len();
+    while last > 1 {
+        let first = last.saturating_sub(WORDS).max(1);
+        wide(
+            #[inline(always)]
+            || {
+                for (word, i) in words.iter_mut().zip(first as u32..last as u32) {
+                    *word = key.block(i, 0)[0];
+                }
+            },
+        );
+        for i in (first..last).rev() {
+            order.swap(i, below(words[i - first], i as u32 + 1) as usize);
+        }
+        last = first;
     }
 }

@@ -360,6 +360,15 @@ fn build_learner(
         datasets: Arc::clone(datasets),
     };
     match registry.build::<LearnerSlot>(learner, context) {
+        Ok(built) if agent.network.carry() > 0 && !built.learns_memories() => {
+            let message = format!(
+                "`{}` cannot teach a network with a memory: it learns from single steps",
+                learner.kind
+            );
+            let advice = "learn by `ppo`, or leave `gru` and `lstm` out of the policy";
+            faults.push(Fault::pipeline(message).advise(advice).within(["learner"]));
+            Err(faults)
+        }
         Ok(learner) if faults.is_empty() => Ok(Some(learner)),
         Ok(_) => Err(faults),
         Err(fault) => {

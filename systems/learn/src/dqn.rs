@@ -251,7 +251,6 @@ impl Dqn {
         let mut sums = Sums::default();
         let transitions = std::mem::take(&mut workspace.transitions);
         workspace.gradient.clear();
-        workspace.gradient.resize(self.network.layout.len(), 0.0);
         workspace.update.resize(self.network.layout.len(), 0.0);
         let weight = 1.0 / transitions.len() as f32;
         for rows in transitions.chunks(SHARD) {
@@ -276,6 +275,10 @@ impl Dqn {
                 sums.values += f64::from(value);
             }
             self.network.backward(parameters, online)?;
+            if gradient.is_empty() {
+                gradient.extend_from_slice(online.gradient());
+                continue;
+            }
             for (total, part) in gradient.iter_mut().zip(online.gradient()) {
                 *total += part;
             }

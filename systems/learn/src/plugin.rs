@@ -7,9 +7,11 @@ use crate::fresh::fresh;
 use crate::learner::LearnerSlot;
 use crate::network::conv::Conv;
 use crate::network::dense::Dense;
+use crate::network::gru::Gru;
 use crate::network::ignored_dense::IgnoredDense;
 use crate::network::layer::LayerSlot;
 use crate::network::layer_norm::LayerNorm;
+use crate::network::lstm::Lstm;
 use crate::network::plain::{Activate, Flatten};
 use crate::optimizer::OptimizerSlot;
 use crate::optimizer::adam::Adam;
@@ -25,8 +27,10 @@ use starling_components::layers::Activation;
 use starling_components::layers::conv::ConvSettings;
 use starling_components::layers::dense::DenseSettings;
 use starling_components::layers::flatten::FlattenSettings;
+use starling_components::layers::gru::GruSettings;
 use starling_components::layers::ignored_dense::IgnoredDenseSettings;
 use starling_components::layers::layer_norm::LayerNormSettings;
+use starling_components::layers::lstm::LstmSettings;
 use starling_components::layers::relu::ReluSettings;
 use starling_components::layers::tanh::TanhSettings;
 use starling_components::learn::Learner;
@@ -82,6 +86,8 @@ pub fn register(registry: &mut Registry) {
         .kind::<LayerSlot, DenseSettings>(Dense::build)
         .kind::<LayerSlot, ConvSettings>(Conv::build)
         .kind::<LayerSlot, LayerNormSettings>(LayerNorm::build)
+        .kind::<LayerSlot, GruSettings>(Gru::build)
+        .kind::<LayerSlot, LstmSettings>(Lstm::build)
         .kind::<LayerSlot, IgnoredDenseSettings>(IgnoredDense::build)
         .kind::<LayerSlot, FlattenSettings>(|_, context| Flatten::build(context))
         .kind::<LayerSlot, ReluSettings>(|_, context| Activate::build(Activation::Relu, context))

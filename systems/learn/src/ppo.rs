@@ -3,14 +3,16 @@
 //! [`Ppo::learn`] is the algorithm; the parts below it say what is computed, [`crate::network::pass`] how it is made fast. Minibatches are
 //! cut into shards of [`SHARD`] rows whose losses and gradients are added in shard order, so that several threads may work on one minibatch
 //! without changing a bit.
+//!
+//! An agent with a memory learns from whole columns, a lane and a seat through all steps of the rollout: its minibatches and shards are sets
+//! of columns, and gradients go back through time to the rollout's start, where the memory is what it was when acting.
 
 use crate::batch::{Batch, permutation};
-use crate::distribution::{categorical, gaussian};
 use crate::learner::LearnerContext;
-use crate::network::pass::Pass;
-use crate::network::{Head, Network, field_key};
+use crate::network::{Network, field_key};
 use crate::optimizer::Optimizer;
-use crate::ppo_loss::{LossSettings, LossSums, Sample, normaliser, sample_loss};
+use crate::ppo_loss::{LossSettings, LossSums, normaliser};
+use crate::ppo_shard::{Shard, ShardSpace};
 use crate::report::{Detail, Reporter};
 use rayon::prelude::*;
 use starling_components::fault::Fault;
@@ -21,6 +23,9 @@ use std::sync::{Arc, Mutex};
 
 /// Rows of one shard of a minibatch. Part of what a run's bits depend on.
 pub const SHARD: usize = 512;
+
+/// Least columns of a shard of an agent with a memory: they step together.
+const SHARD_COLUMNS: usize = 4;
 
 /// Metric: rows that an update learnt from, where their number varies with who sits where.
 const SAMPLES: &str = "samples";
@@ -39,8 +44,11 @@ pub struct Ppo {
 #[derive(Debug, Default)]
 struct Workspace {
     batch: Batch,
+    /// Samples, or whole columns of them, in the order of an epoch.
     order: Vec<u32>,
-    shards: Vec<(Pass, LossSums)>,
+    /// Samples of one minibatch.
+    samples: Vec<u32>,
+    shards: Vec<ShardSpace>,
     gradient: Vec<f32>,
     update: Vec<f32>,
 }
@@ -85,10 +93,17 @@ impl Learn for Ppo {
     fn wants_final_observations(&self) -> bool {
         self.settings.bootstrap_truncation
     }
+    fn learns_memories(&self) -> bool {
+        true
+    }
     fn bytes(&self, rows: usize) -> usize {
         let minibatch = rows.div_ceil(self.settings.minibatches);
+        let shard = match self.network.carry() {
+            0 => SHARD,
+            _ => self.shard_units() * self.settings.steps,
+        };
         let n = self.network.layout.len();
-        Batch::bytes(rows) + minibatch.div_ceil(SHARD) * self.network.pass_bytes(SHARD.min(minibatch)) + 4 * 2 * n
+        Batch::bytes(rows) + minibatch.div_ceil(shard) * self.network.pass_bytes(shard.min(minibatch)) + 4 * 2 * n
     }
 }
 
@@ -104,19 +119,24 @@ impl Ppo {
         if let Some(problem) = settings.entropy.problem(agent.first_replica, agent.replicas) {
             return Err(Fault::pipeline(problem).within(["entropy"]));
         }
-        let samples = settings.steps * agent.rows_per_step;
+        let (rows, minibatches) = (agent.rows_per_step, settings.minibatches);
+        let (units, what) = match agent.network.carry() {
+            0 => (
+                settings.steps * rows,
+                format!("samples ({} steps x {rows} rows per step)", settings.steps),
+            ),
+            _ => (
+                rows,
+                "columns (lanes x seats): an agent with a memory learns from whole sequences".to_owned(),
+            ),
+        };
         // Where seats take turns or are drawn the number of decisions differs from rollout to rollout, and a remainder is left out of each
         // epoch.
-        if !agent.rows_vary && !samples.is_multiple_of(settings.minibatches) {
-            return Err(Fault::pipeline(format!(
-                "{} minibatches do not divide {samples} samples ({} steps x {} rows per step)",
-                settings.minibatches, settings.steps, agent.rows_per_step
-            ))
-            .advise(format!(
-                "choose a divisor, e.g. {}",
-                nearest_divisor(samples, settings.minibatches)
-            ))
-            .within(["minibatches"]));
+        if !agent.rows_vary && !units.is_multiple_of(minibatches) {
+            let fault = Fault::pipeline(format!("{minibatches} minibatches do not divide {units} {what}")).advise(
+                format!("choose a divisor, e.g. {}", nearest_divisor(units, minibatches)),
+            );
+            return Err(fault.within(["minibatches"]));
         }
         Ok(Self::new(
             settings.clone(),
@@ -138,7 +158,8 @@ impl Ppo {
     }
 
     /// [`Learn::learn`] with given orders of samples: `order(epoch, o)` permutes `o`, which holds 0..samples. Row `(step, lane, own seat)` of
-    /// the first environment has the index `(step * lanes + lane) * own seats + own seat`.
+    /// the first environment has the index `(step * lanes + lane) * own seats + own seat`. For a network with a memory it holds 0..columns,
+    /// and column `(lane, own seat)` has the index `lane * own seats + own seat`.
     ///
     /// # Errors
     /// As [`Learn::learn`].
@@ -166,9 +187,9 @@ impl Ppo {
         workspace
             .batch
             .fill(s, &self.network, state.parameters, experience, context)?;
-        let samples = workspace.batch.samples();
-        let rows = samples / s.minibatches;
-        if rows == 0 {
+        let (samples, units) = (workspace.batch.samples(), workspace.batch.units());
+        let share = units / s.minibatches;
+        if share == 0 {
             // It hardly played: too few rows for one optimiser step each minibatch. Nothing changes, and the report says so.
             return Ok(LearnReport {
                 metrics: vec![(SAMPLES.to_owned(), samples as f64), ("update_skipped".to_owned(), 1.0)],
@@ -192,12 +213,13 @@ impl Ppo {
         // (3) Epochs of minibatches in a fresh order.
         for epoch in 0..s.epochs {
             workspace.order.clear();
-            workspace.order.extend(0..samples as u32);
+            workspace.order.extend(0..units as u32);
             order(epoch, &mut workspace.order);
             for minibatch in 0..s.minibatches {
-                let from = minibatch * rows;
+                let from = minibatch * share;
                 // (4) Loss and gradient.
-                let sums = self.gradient(state.parameters, experience, &loss, workspace, from..from + rows)?;
+                let sums = self.gradient(state.parameters, experience, &loss, workspace, from..from + share)?;
+                let rows = workspace.batch.samples_of(&workspace.order[from..from + share]);
                 let total = sums.total(&loss, rows as f64);
                 let place = |what: &str| {
                     Fault::run(format!("{what} in epoch {}, minibatch {}", epoch + 1, minibatch + 1))
@@ -230,6 +252,14 @@ impl Ppo {
         Ok(report)
     }
 
+    /// Samples, or columns of an agent with a memory, of one shard.
+    fn shard_units(&self) -> usize {
+        match self.network.carry() {
+            0 => SHARD,
+            _ => (SHARD / self.settings.steps.max(1)).max(SHARD_COLUMNS),
+        }
+    }
+
     fn detail(&self) -> Detail<'_> {
         match (self.diagnostics, self.settings.histograms) {
             (false, _) => Detail::Nothing,
@@ -250,13 +280,16 @@ impl Ppo {
         let Workspace {
             batch,
             order,
+            samples,
             shards,
             gradient,
             update,
         } = workspace;
-        let (batch, order) = (&*batch, &order[minibatch]);
+        let (batch, units) = (&*batch, &order[minibatch]);
         let (mean, scale) = if self.settings.normalize_advantage {
-            normaliser(order.iter().map(|&i| batch.advantages[i as usize]))
+            batch.expand(units, samples);
+            let samples = samples.iter().filter(|&&i| !batch.memories.waits(i));
+            normaliser(samples.map(|&i| batch.advantages[i as usize]))
         } else {
             (0.0, 1.0)
         };
@@ -273,122 +306,33 @@ impl Ppo {
             },
             advantage_mean: mean,
             advantage_scale: scale,
-            weight: 1.0 / order.len() as f32,
+            weight: 1.0 / batch.samples_of(units) as f32,
         };
-        let count = order.len().div_ceil(SHARD);
+        let count = units.len().div_ceil(self.shard_units());
         shards.resize_with(count.max(shards.len()), Default::default);
         let shards = &mut shards[..count];
         if count == 1 {
-            shards[0].1 = job.run(order, &mut shards[0].0)?;
+            job.run(units, &mut shards[0])?;
         } else {
             shards
                 .par_iter_mut()
-                .zip(order.par_chunks(SHARD))
-                .try_for_each(|((pass, sums), rows)| job.run(rows, pass).map(|result| *sums = result))?;
+                .zip(units.par_chunks(self.shard_units()))
+                .try_for_each(|(space, units)| job.run(units, space))?;
         }
         // In shard order, whoever computed them.
         let mut sums = LossSums::default();
         gradient.clear();
-        gradient.extend_from_slice(shards[0].0.gradient());
+        gradient.extend_from_slice(shards[0].pass.gradient());
         update.resize(gradient.len(), 0.0);
-        for (index, (pass, shard)) in shards.iter().enumerate() {
-            sums.add(shard);
+        for (index, shard) in shards.iter().enumerate() {
+            sums.add(&shard.sums);
             if index > 0 {
-                for (total, part) in gradient.iter_mut().zip(pass.gradient()) {
+                for (total, part) in gradient.iter_mut().zip(shard.pass.gradient()) {
                     *total += part;
                 }
             }
         }
         Ok(sums)
-    }
-}
-
-/// What the shards of one minibatch share.
-struct Shard<'a> {
-    network: &'a Network,
-    parameters: &'a [f32],
-    experience: &'a [Experience<'a>],
-    batch: &'a Batch,
-    loss: LossSettings<f32>,
-    advantage_mean: f32,
-    advantage_scale: f32,
-    /// 1 / rows of the minibatch: losses are means.
-    weight: f32,
-}
-
-impl Shard<'_> {
-    /// Forward, loss, backward over the samples `rows`.
-    fn run(&self, rows: &[u32], pass: &mut Pass) -> Result<LossSums, Fault> {
-        let observations = rows.iter().map(|&i| self.batch.observation(self.experience, i));
-        self.network.gather(pass, observations);
-        self.network.forward(self.parameters, pass)?;
-        let sums = self.slopes(rows, pass);
-        self.network.backward(self.parameters, pass)?;
-        Ok(sums)
-    }
-
-    /// The loss of every sample and its slopes by the network's outputs.
-    fn slopes(&self, rows: &[u32], pass: &mut Pass) -> LossSums {
-        let out = self.network.outputs(pass);
-        let mut sums = LossSums::default();
-        let width = self.network.head.outputs();
-        let mut log_probs = [0.0_f32; 64];
-        let mut spilled = Vec::new();
-        let log_probs: &mut [f32] = if width <= log_probs.len() {
-            &mut log_probs[..width]
-        } else {
-            spilled.resize(width, 0.0);
-            &mut spilled
-        };
-        for (row, &index) in rows.iter().enumerate() {
-            let i = index as usize;
-            let at = row * width..(row + 1) * width;
-            let policy = &out.policy[at.clone()];
-            let mut sample = Sample {
-                log_prob: 0.0,
-                entropy: 0.0,
-                value: out.value[row],
-                old_log_prob: self.batch.log_probs[i],
-                old_value: self.batch.values[i],
-                advantage: (self.batch.advantages[i] - self.advantage_mean) * self.advantage_scale,
-                target: self.batch.targets[i],
-            };
-            let policy_slope = &mut out.policy_slope[at];
-            match &self.network.head {
-                // Refused when it was built.
-                Head::ActionValues { .. } => policy_slope.fill(0.0),
-                Head::Categorical { moves } => {
-                    let action = self.batch.discrete_action(self.experience, index);
-                    let legal = self.batch.legal(self.experience, index, *moves);
-                    categorical::log_probs(policy, legal, log_probs);
-                    sample.log_prob = log_probs[action];
-                    sample.entropy = categorical::entropy(log_probs);
-                    let slopes = sample_loss(&self.loss, &sample, &mut sums).0;
-                    let (by_log_prob, by_entropy) = (slopes.log_prob * self.weight, slopes.entropy * self.weight);
-                    categorical::gradient(log_probs, action, sample.entropy, by_log_prob, by_entropy, policy_slope);
-                    out.value_slope[row] = slopes.value * self.weight;
-                }
-                Head::Gaussian { components, log_std } => {
-                    let action = self.batch.box_action(self.experience, index, *components);
-                    let log_std = &self.parameters[log_std.clone()];
-                    sample.log_prob = gaussian::log_prob(policy, log_std, action);
-                    sample.entropy = gaussian::entropy(log_std);
-                    let slopes = sample_loss(&self.loss, &sample, &mut sums).0;
-                    let (by_log_prob, by_entropy) = (slopes.log_prob * self.weight, slopes.entropy * self.weight);
-                    gaussian::gradient(
-                        policy,
-                        log_std,
-                        action,
-                        by_log_prob,
-                        by_entropy,
-                        policy_slope,
-                        out.log_std_slope,
-                    );
-                    out.value_slope[row] = slopes.value * self.weight;
-                }
-            }
-        }
-        sums
     }
 }
 

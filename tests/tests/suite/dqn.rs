@@ -121,7 +121,7 @@ fn dqn_what_does_not_fit_is_told() {
     let both = "heads = { q = [], actor = [{ dense = 8 }] }";
     check_refused("heads = { q = [] }", both, both, "stands in place");
     check_refused("explore     = 0.2", "explore     = 1.2", "= 1.2", "is a probability");
-    check_refused("explore     = 0.05", "explore     = -1.0", "= -1.0", "is a probability");
+    check_refused("explore     = 0.05", "explore     = -1.0", "= -1.0", "below the least");
     check_refused("replay = 61", "replay = 3", "replay = 3,", "less than one step");
     let dqn = "learner.dqn = { batch = 16, replay = 400, learning_starts = 100, target = { every = 60 } }";
     check_refused(dqn, "learner.ppo = {}", "learner.ppo", "`q` head");

@@ -16,6 +16,7 @@ use starling_tests::golden;
 use std::path::{Path, PathBuf};
 
 mod files;
+mod recurrent;
 mod wrong;
 
 /// Relative to the number, and absolute below 1.
@@ -92,18 +93,24 @@ fn network(about: &Value) -> Network {
     Network::describe(&spec, &seat, &registry).expect("a network")
 }
 
-/// Every policy that is committed, and every other one below the golden root.
-fn policies() -> Vec<Policy> {
-    let described = |path: PathBuf| {
+/// Every description of this schema that is committed, and every other one below the golden root.
+fn described(schema: &str) -> Vec<(PathBuf, Value)> {
+    let read = |path: PathBuf| {
         let text = std::fs::read_to_string(&path).expect("a description");
         let about: Value = serde_json::from_str(&text).expect("JSON");
-        (about["schema"] == "jaxmarl_policy/1").then(|| policy(&path, &about))
+        (about["schema"] == schema).then_some((path, about))
     };
     let mut files = golden::files_below(&golden::committed().join("jaxmarl"), "json");
     files.extend(golden::files("jaxmarl", "json"));
     files.sort();
     files.dedup();
-    files.into_iter().filter_map(described).collect()
+    files.into_iter().filter_map(read).collect()
+}
+
+/// Every feed-forward policy.
+fn policies() -> Vec<Policy> {
+    let all = described("jaxmarl_policy/1");
+    all.iter().map(|(path, about)| policy(path, about)).collect()
 }
 
 fn policy(path: &Path, about: &Value) -> Policy {

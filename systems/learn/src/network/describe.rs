@@ -18,6 +18,8 @@ pub struct Stage {
     pub layer: Box<dyn Layer>,
     /// Its tensors in the flat buffer.
     pub tensors: Vec<Range<usize>>,
+    /// Its part of the network's memory; empty for a layer that remembers nothing.
+    pub memory: Range<usize>,
 }
 
 /// What the policy head's output means.
@@ -86,6 +88,8 @@ struct Builder<'a> {
     init: WeightInit,
     layout: Layout,
     inits: Vec<Init>,
+    /// Numbers of the memories of all layers so far.
+    memory: usize,
     faults: Vec<Fault>,
 }
 
@@ -96,7 +100,9 @@ impl Builder<'_> {
             tensors.push(self.layout.push(format!("{name}.{}", spec.name), spec.shape));
             self.inits.push(spec.init);
         }
-        Stage { layer, tensors }
+        let memory = self.memory..self.memory + layer.carry();
+        self.memory = memory.end;
+        Stage { layer, tensors, memory }
     }
 
     /// The layers of one list. `input` becomes their output's shape, `first` whether that is still the observation itself. Stops at the
@@ -215,6 +221,7 @@ impl Network {
             init: spec.init,
             layout: Layout::default(),
             inits: Vec::new(),
+            memory: 0,
             faults: Vec::new(),
         };
         match Activation::named(&spec.activation) {
@@ -312,6 +319,17 @@ impl Network {
     /// Numbers of one observation row that the network reads.
     pub fn inputs(&self) -> usize {
         self.seat.observation.len()
+    }
+
+    /// Numbers that it remembers from step to step; 0 without layers that remember.
+    pub fn carry(&self) -> usize {
+        let stages = [&self.trunk, &self.actor, &self.critic];
+        stages
+            .into_iter()
+            .flatten()
+            .map(|stage| stage.memory.end)
+            .max()
+            .unwrap_or(0)
     }
 
     /// How observations are stored.

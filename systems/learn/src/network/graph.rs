@@ -1,5 +1,6 @@
 //! The reference: the network as a plain Candle graph, gradients by autograd. Any layer works here; the kernels are tested against it.
 
+use super::graph_sequence::GraphSequence;
 use super::{Head, Network, Stage};
 use candle_core::{DType, Device, Tensor, Var};
 use starling_components::fault::Fault;
@@ -11,12 +12,22 @@ pub(crate) struct Graph {
     variables: Vec<Var>,
     policy: Tensor,
     value: Tensor,
+    /// Memories after the last step, one per layer that remembers.
+    carry: Vec<Tensor>,
+}
+
+/// Rows over time, and the memories that they begin with, `[columns, carry]`.
+pub(crate) struct GraphMemory<'a> {
+    pub(crate) sequence: GraphSequence,
+    pub(crate) carry: &'a [f32],
 }
 
 /// Outputs for one row.
 pub(crate) struct GraphRow {
     pub(crate) policy: Vec<f32>,
     pub(crate) value: f32,
+    /// The memory after it.
+    pub(crate) carry: Vec<f32>,
 }
 
 fn fault(error: &candle_core::Error) -> Fault {
@@ -24,12 +35,12 @@ fn fault(error: &candle_core::Error) -> Fault {
 }
 
 impl Network {
-    /// Runs the graph on `input`, `[rows, inputs]`.
-    pub(crate) fn graph(&self, parameters: &[f32], input: &[f32], rows: usize) -> Result<Graph, Fault> {
-        self.build_graph(parameters, input, rows).map_err(|e| fault(&e))
+    /// Runs the graph on `input`, `[steps x columns, inputs]`.
+    pub(crate) fn graph(&self, parameters: &[f32], input: &[f32], memory: &GraphMemory<'_>) -> Result<Graph, Fault> {
+        self.build_graph(parameters, input, memory).map_err(|e| fault(&e))
     }
 
-    fn build_graph(&self, parameters: &[f32], input: &[f32], rows: usize) -> candle_core::Result<Graph> {
+    fn build_graph(&self, parameters: &[f32], input: &[f32], memory: &GraphMemory<'_>) -> candle_core::Result<Graph> {
         let device = &Device::Cpu;
         let mut variables = Vec::with_capacity(self.layout.entries.len());
         for entry in &self.layout.entries {
@@ -39,44 +50,66 @@ impl Network {
                 device,
             )?);
         }
-        let mut shape = vec![rows];
+        let GraphSequence { steps, columns, .. } = memory.sequence;
+        let mut shape = vec![steps * columns];
         shape.extend(&self.seat.observation.shape);
         let x = Tensor::from_slice(input, shape, device)?;
-        let trunk = self.chain(&self.trunk, &variables, x)?;
+        let carry = Tensor::from_slice(memory.carry, (columns, self.carry()), device)?;
+        let mut after = Vec::new();
+        let mut chain = |stages: &[Stage], mut x: Tensor| {
+            for stage in stages {
+                let tensors = self.tensors_of(stage, &variables);
+                if stage.memory.is_empty() {
+                    x = stage.layer.graph(&tensors, &x)?;
+                } else {
+                    let before = carry.narrow(1, stage.memory.start, stage.memory.len())?.contiguous()?;
+                    let (out, last) = stage.layer.graph_sequence(&tensors, &x, &memory.sequence, &before)?;
+                    after.push(last);
+                    x = out;
+                }
+            }
+            candle_core::Result::Ok(x)
+        };
+        let trunk = chain(&self.trunk, x)?;
+        let policy = chain(&self.actor, trunk.clone())?;
+        let value = match &self.head {
+            // The values of states are read off those of the moves.
+            Head::ActionValues { .. } => Tensor::zeros((steps * columns, 1), DType::F32, device)?,
+            _ => chain(&self.critic, trunk)?,
+        };
         Ok(Graph {
-            policy: self.chain(&self.actor, &variables, trunk.clone())?,
-            value: match &self.head {
-                // The values of states are read off those of the moves.
-                Head::ActionValues { .. } => Tensor::zeros((rows, 1), DType::F32, device)?,
-                _ => self.chain(&self.critic, &variables, trunk)?,
-            },
+            policy,
+            value,
+            carry: after,
             variables,
         })
     }
 
-    fn chain(&self, stages: &[Stage], variables: &[Var], mut x: Tensor) -> candle_core::Result<Tensor> {
-        for stage in stages {
-            let tensors: Vec<Tensor> = stage
-                .tensors
-                .iter()
-                .filter_map(|range| {
-                    let found = self.layout.entries.iter().position(|e| e.range() == *range)?;
-                    Some(variables[found].as_tensor().clone())
-                })
-                .collect();
-            x = stage.layer.graph(&tensors, &x)?;
-        }
-        Ok(x)
+    fn tensors_of(&self, stage: &Stage, variables: &[Var]) -> Vec<Tensor> {
+        let find = |range: &std::ops::Range<usize>| self.layout.entries.iter().position(|e| e.range() == *range);
+        let places = stage.tensors.iter().filter_map(find);
+        places.map(|place| variables[place].as_tensor().clone()).collect()
     }
 
-    /// One row alone, for acting with layers that have no kernel.
-    pub(crate) fn graph_row(&self, parameters: &[f32], input: &[f32]) -> Result<GraphRow, Fault> {
-        let graph = self.graph(parameters, input, 1)?;
+    /// One row alone, for acting with layers that have no kernel; `carry` is its memory.
+    pub(crate) fn graph_row(&self, parameters: &[f32], input: &[f32], carry: &[f32]) -> Result<GraphRow, Fault> {
+        let sequence = GraphSequence::of_one_step(1);
+        let graph = self.graph(parameters, input, &GraphMemory { sequence, carry })?;
         let (policy, value) = graph.outputs()?;
+        let mut after = Vec::with_capacity(carry.len());
+        for tensor in &graph.carry {
+            after.extend(
+                tensor
+                    .flatten_all()
+                    .and_then(|t| t.to_vec1::<f32>())
+                    .map_err(|e| fault(&e))?,
+            );
+        }
         Ok(GraphRow {
             policy,
             // None beside action-values.
             value: value.first().copied().unwrap_or_default(),
+            carry: after,
         })
     }
 }

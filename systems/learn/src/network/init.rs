@@ -17,6 +17,17 @@ impl Network {
                     let outputs = entry.shape.last().copied().unwrap_or(1);
                     orthogonal(key.fold(index as u32, 0), outputs, gain, place);
                 }
+                Init::OrthogonalBlocks(blocks) => {
+                    let outputs = entry.shape.last().copied().unwrap_or(1);
+                    let width = outputs.checked_div(blocks).unwrap_or(0);
+                    let mut block = vec![0.0; place.len().checked_div(blocks).unwrap_or(0)];
+                    for number in 0..blocks {
+                        orthogonal(key.fold(index as u32, number as u32), width, 1.0, &mut block);
+                        for (row, part) in place.chunks_exact_mut(outputs).zip(block.chunks_exact(width)) {
+                            row[number * width..][..width].copy_from_slice(part);
+                        }
+                    }
+                }
                 Init::LecunNormal => {
                     let outputs = entry.shape.last().copied().unwrap_or(1);
                     lecun_normal(key.fold(index as u32, 0), outputs, place);
@@ -66,7 +77,7 @@ pub fn orthogonal(key: Key, outputs: usize, gain: f64, out: &mut [f32]) {
 }
 
 /// Standard deviation of a standard normal that is cut off at -2 and 2.
-const CUT_OFF: f64 = 0.879_625_661_034_239_78;
+const CUT_OFF: f64 = 0.879_625_661_034_239_8;
 
 /// Fills `[inputs, outputs]` with normals that are cut off at two standard deviations and then have the variance 1 / inputs (LeCun et al.
 /// 1998; flax's default).

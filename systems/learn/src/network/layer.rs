@@ -1,5 +1,7 @@
 //! What a layer is: an open slot whose kinds say their shapes, their tensors, and how they compute.
 
+use super::graph_sequence::GraphSequence;
+use super::kernels::recurrent::Recurrent;
 use candle_core::Tensor;
 use starling_components::fault::Fault;
 use starling_components::layers::Activation;
@@ -52,6 +54,8 @@ heads  = { actor = [], critic = [] }
 pub enum Init {
     /// A random orthogonal matrix times a gain; all axes but the last count as inputs.
     Orthogonal(f64),
+    /// So many random orthogonal matrices side by side on the last axis.
+    OrthogonalBlocks(usize),
     /// Independent normals with variance 1 / inputs, cut off at two standard deviations; all axes but the last count as inputs.
     LecunNormal,
     /// The same number everywhere.
@@ -90,6 +94,24 @@ pub trait Layer: Send + Sync {
     /// # Errors
     /// What Candle says.
     fn graph(&self, tensors: &[Tensor], x: &Tensor) -> candle_core::Result<Tensor>;
+    /// Numbers of the memory that each column of a sequence carries from step to step; 0 for a layer that remembers nothing.
+    fn carry(&self) -> usize {
+        0
+    }
+    /// [`Layer::graph`] of a layer with a memory: `x` is `[steps x columns, input...]`, `carry` `[columns, carry]`; outputs
+    /// `[steps x columns, output...]` and the memories after the last step.
+    ///
+    /// # Errors
+    /// What Candle says.
+    fn graph_sequence(
+        &self,
+        tensors: &[Tensor],
+        x: &Tensor,
+        _sequence: &GraphSequence,
+        carry: &Tensor,
+    ) -> candle_core::Result<(Tensor, Tensor)> {
+        Ok((self.graph(tensors, x)?, carry.clone()))
+    }
     /// The same function as a kernel over slices; `None` if there is none, then the graph computes.
     fn kernel(&self) -> Option<Kernel> {
         None
@@ -139,6 +161,8 @@ pub enum Kernel {
         /// Which.
         activation: Activation,
     },
+    /// A layer with a memory; its tensors lie one behind the other.
+    Recurrent(Recurrent),
     /// The same numbers under another shape.
     Reshape,
 }
@@ -158,4 +182,19 @@ pub(crate) fn check_gain(gain: f64) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::pipeline(format!("a gain must be positive, this one is {gain}")).within(["gain"]))
+}
+
+/// The inputs of a layer of `units` over vectors; a grid that is the observation itself counts as one.
+pub(crate) fn vector_input(kind: &str, units: usize, context: LayerContext<'_>) -> Result<usize, Fault> {
+    if units == 0 {
+        return Err(Fault::pipeline(format!("a layer `{kind}` needs at least one unit")).within(["units"]));
+    }
+    if context.input.len() != 1 && !context.first {
+        return Err(Fault::pipeline(format!(
+            "a layer `{kind}` takes a vector, but the layer before gives a grid {:?}",
+            context.input
+        ))
+        .advise("put \"flatten\" before it"));
+    }
+    Ok(context.input.iter().product())
 }

@@ -3,22 +3,29 @@
 //! The description has two implementations with one meaning: `graph` (Candle; any layer; the reference) and `plan` (kernels over
 //! slices; the layers that come with the crate). `rows` acts, [`pass`] learns, both by the same [`kernels`].
 
+pub mod candle_op;
+mod cells;
 mod chain;
 pub mod conv;
 pub mod dense;
 mod describe;
 mod graph;
+pub mod graph_sequence;
+pub mod gru;
 pub mod ignored_dense;
 pub mod init;
 mod input;
 pub mod kernels;
 pub mod layer;
 pub mod layer_norm;
+pub mod lstm;
+mod memory;
 mod names;
 pub mod pass;
 pub mod plain;
 mod plan;
 mod rows;
+pub mod sequence_op;
 
 pub use describe::{Head, Network, Stage};
 pub(crate) use starling_components::quantity::field_key;

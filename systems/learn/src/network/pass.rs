@@ -3,12 +3,17 @@
 //! A shard's result depends on its rows only, so that shards may run on any thread.
 
 use super::chain::resize;
-use super::graph::Graph;
-use super::input::InputRows;
+use super::graph::{Graph, GraphMemory};
+use super::graph_sequence::GraphSequence;
+use super::input::{InputRows, Reading};
 use super::kernels::Scratch;
+use super::memory::Memory;
 use super::{Head, Network};
 use starling_components::fault::Fault;
 use starling_components::spaces::Observations;
+
+/// Numbers of a block of rows, their outputs and slopes.
+const BLOCK_NUMBERS: usize = 1 << 17;
 
 /// The buffers of one shard.
 #[derive(Debug, Default)]
@@ -23,6 +28,9 @@ pub struct Pass {
     pub(super) gradient: Vec<f32>,
     pub(super) graph: Option<Graph>,
     pub(super) scratch: Scratch,
+    pub(super) memory: Memory,
+    /// Outputs and slopes of the last op that sees single cells, for distinct cells.
+    pub(super) distinct: [Vec<f32>; 2],
 }
 
 /// Outputs of a forward pass, and where their slopes go.
@@ -49,6 +57,16 @@ impl Pass {
     pub fn rows(&self) -> usize {
         self.input.rows
     }
+    /// The gathered rows are `[steps, columns]`: each column is a memory that goes from step to step. `flags`, `[steps, columns]`, are those of
+    /// [`super::kernels::sequence::Sequence`], or empty; `carry` holds the memories at the start, `[columns, carry]`. Without this every row
+    /// is a step of its own that remembers nothing.
+    pub fn remember(&mut self, flags: &[u8], carry: &[f32], columns: usize) {
+        self.memory.columns = columns;
+        self.memory.flags.clear();
+        self.memory.flags.extend_from_slice(flags);
+        self.memory.carry.clear();
+        self.memory.carry.extend_from_slice(carry);
+    }
     /// The gradient of the last backward pass, `[n]`.
     pub fn gradient(&self) -> &[f32] {
         &self.gradient
@@ -58,8 +76,16 @@ impl Pass {
 impl Network {
     /// Puts rows into the pass: for every row its observations (a buffer of some rollout) and where it starts in them.
     pub fn gather<'a>(&self, pass: &mut Pass, rows: impl Iterator<Item = (Observations<'a>, usize)> + Clone) {
-        let skips = self.plan.as_ref().is_some_and(|plan| plan.sparse);
-        pass.input.gather(self.inputs(), self.element(), skips, rows);
+        let reading = self.plan.as_ref().map_or(Reading::Whole, |plan| plan.reading);
+        pass.input.gather(self.inputs(), self.element(), reading, rows);
+        pass.memory.begin(pass.input.rows, self.carry());
+    }
+
+    /// Sets the gradient to zero; the parameters may be others than before.
+    pub fn begin(&self, pass: &mut Pass) {
+        pass.gradient.resize(self.layout.len(), 0.0);
+        pass.gradient.fill(0.0);
+        pass.scratch.forget();
     }
 
     /// Computes the outputs of the gathered rows.
@@ -67,12 +93,19 @@ impl Network {
     /// # Errors
     /// What Candle says, where the graph computes.
     pub fn forward(&self, parameters: &[f32], pass: &mut Pass) -> Result<(), Fault> {
-        pass.gradient.resize(self.layout.len(), 0.0);
-        pass.gradient.fill(0.0);
+        self.begin(pass);
+        self.forward_more(parameters, pass)
+    }
+
+    /// [`Network::forward`] of further rows, with the parameters as they were at [`Network::begin`]: their gradient will be added to that of the
+    /// rows before, if [`Network::block_rows`] says that rows come in blocks.
+    ///
+    /// # Errors
+    /// What Candle says, where the graph computes.
+    pub fn forward_more(&self, parameters: &[f32], pass: &mut Pass) -> Result<(), Fault> {
         match &self.plan {
             Some(plan) => {
-                let rows = pass.input.rows;
-                resize(&mut pass.slopes, plan.ops.iter().map(|op| rows * op.len));
+                resize(&mut pass.slopes, plan.lengths(&pass.input));
                 plan.forward(parameters, pass);
                 Ok(())
             }
@@ -85,10 +118,18 @@ impl Network {
     /// # Errors
     /// What Candle says.
     pub fn forward_reference(&self, parameters: &[f32], pass: &mut Pass) -> Result<(), Fault> {
-        pass.gradient.resize(self.layout.len(), 0.0);
-        pass.gradient.fill(0.0);
+        self.begin(pass);
         pass.input.densify();
-        let graph = self.graph(parameters, &pass.input.dense, pass.input.rows)?;
+        let columns = pass.memory.columns;
+        let memory = GraphMemory {
+            sequence: GraphSequence {
+                steps: pass.input.rows / columns.max(1),
+                columns,
+                flags: pass.memory.flags.clone(),
+            },
+            carry: &pass.memory.carry,
+        };
+        let graph = self.graph(parameters, &pass.input.dense, &memory)?;
         let (policy, value) = graph.outputs()?;
         resize(&mut pass.slopes, [policy.len(), value.len()].into_iter());
         pass.outs = vec![policy, value];
@@ -144,10 +185,22 @@ impl Network {
         Ok(())
     }
 
+    /// How many rows best go through the layers together, so that their numbers stay in a near cache; part of what the bits of a gradient depend
+    /// on. `None`: all, because the rows are sequences or the graph computes.
+    pub fn block_rows(&self) -> Option<usize> {
+        let plan = self.plan.as_ref().filter(|_| self.carry() == 0)?;
+        let outs: usize = plan.ops.iter().skip(plan.cell_ops).map(|op| op.len).sum();
+        let numbers = self.inputs() + 2 * outs;
+        // The more rows, the fewer distinct cells each.
+        let least = if plan.cell_ops > 0 { 256 } else { 48 };
+        Some((BLOCK_NUMBERS / numbers / 16 * 16).clamp(least, 512))
+    }
+
     /// Bytes of a [`Pass`] of `rows` rows.
     pub fn pass_bytes(&self, rows: usize) -> usize {
         let outs: usize = match &self.plan {
-            Some(plan) => plan.ops.iter().map(|op| op.len).sum(),
+            // A layer with a memory keeps its gates and what it began every step with.
+            Some(plan) => plan.ops.iter().map(|op| op.len + 3 * op.memory.len()).sum(),
             // The graph keeps a few tensors per layer.
             None => 4 * self.layout.len(),
         };

@@ -1,6 +1,8 @@
 //! The network as a list of kernels over slices: which kernel reads which one's output, and where its parameters lie.
 
+use super::input::Reading;
 use super::layer::Kernel;
+use super::memory::Remembering;
 use super::{Head, Network, Stage};
 use std::ops::Range;
 
@@ -18,6 +20,21 @@ pub(crate) struct Op {
     pub(crate) len: usize,
     /// In the backward pass another op has already written the slope of the input: add to it.
     pub(crate) adds: bool,
+    /// Place of all its tensors, which lie one behind the other.
+    pub(crate) tensors: Range<usize>,
+    /// Its part of the network's memory; empty for a layer that remembers nothing.
+    pub(crate) memory: Range<usize>,
+}
+
+impl Op {
+    /// The layer with a memory that is op number `op`.
+    pub(super) fn remembering(&self, op: usize) -> Option<Remembering> {
+        let Kernel::Recurrent(layer) = self.kernel else {
+            return None;
+        };
+        let place = self.memory.clone();
+        Some(Remembering { layer, op, place })
+    }
 }
 
 /// All kernels, in an order in which every input is computed before it is read.
@@ -28,8 +45,10 @@ pub(crate) struct Plan {
     pub(crate) policy: usize,
     /// The op that puts out the value; that of `policy` where the head puts out action-values.
     pub(crate) value: usize,
-    /// Only dense kernels read the observation, so that its zeros can be skipped.
-    pub(crate) sparse: bool,
+    /// How it reads observations of bytes.
+    pub(crate) reading: Reading,
+    /// How many ops from the first see single cells, where `reading` is by cells.
+    pub(crate) cell_ops: usize,
 }
 
 impl Plan {
@@ -46,16 +65,47 @@ impl Plan {
             let later_reader = |op: &Op| op.from.is_some() && op.from == ops[i].from;
             ops[i].adds = ops[i + 1..].iter().any(later_reader);
         }
-        let sparse = ops
-            .iter()
-            .filter(|op| op.from.is_none())
-            .all(|op| matches!(op.kernel, Kernel::Dense { .. }));
+        let (reading, cell_ops) = reading(&ops);
         Some(Self {
             ops,
             policy,
             value,
-            sparse,
+            reading,
+            cell_ops,
         })
+    }
+}
+
+/// Weights of a window from which on a window of mostly zeros is read as a list of what is not zero.
+const WORTH_A_LIST: usize = 4096;
+
+/// How the first layers may read bytes, and how many of them see single cells.
+fn reading(ops: &[Op]) -> (Reading, usize) {
+    let mut first = ops.iter().filter(|op| op.from.is_none());
+    if first.clone().all(|op| matches!(op.kernel, Kernel::Dense { .. })) {
+        return (Reading::Taps, 0);
+    }
+    match (first.next().map(|op| op.kernel), first.next()) {
+        (Some(Kernel::Conv { side: 1, channels, .. }), None) => {
+            let alone = |op: usize| ops.iter().filter(|later| later.from == Some(op)).count() == 1;
+            let mut count = 1;
+            while ops.get(count).is_some_and(|op| {
+                matches!(op.kernel, Kernel::Conv { side: 1, .. }) && op.from == Some(count - 1) && alone(count - 1)
+            }) {
+                count += 1;
+            }
+            (Reading::Cells { channels }, count)
+        }
+        (
+            Some(Kernel::Conv {
+                side,
+                channels,
+                features,
+                ..
+            }),
+            None,
+        ) if side * side * channels * features >= WORTH_A_LIST => (Reading::Taps, 0),
+        _ => (Reading::Whole, 0),
     }
 }
 
@@ -74,6 +124,8 @@ fn append(ops: &mut Vec<Op>, stages: &[Stage], mut from: Option<usize>) -> Optio
             from,
             len: stage.layer.output().iter().product(),
             adds: false,
+            tensors: tensor(0).start..stage.tensors.last().map_or(0, |range| range.end),
+            memory: stage.memory.clone(),
         });
         from = Some(ops.len() - 1);
     }

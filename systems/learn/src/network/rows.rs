@@ -37,8 +37,11 @@ impl Network {
         pass.outs.resize_with(2, Vec::new);
         pass.outs.iter_mut().for_each(Vec::clear);
         (pass.policy, pass.value) = (0, 1);
-        for input in pass.input.dense.chunks_exact(self.inputs()) {
-            let GraphRow { policy, value } = self.graph_row(parameters, input)?;
+        let numbers = self.carry();
+        for (row, input) in pass.input.dense.chunks_exact(self.inputs()).enumerate() {
+            let memory = &mut pass.memory.carry[row * numbers..][..numbers];
+            let GraphRow { policy, value, carry } = self.graph_row(parameters, input, memory)?;
+            memory.copy_from_slice(&carry);
             pass.outs[0].extend_from_slice(&policy);
             pass.outs[1].push(value);
         }
@@ -50,22 +53,25 @@ impl Network {
         &self,
         parameters: &[f32],
         input: &ActInput<'_>,
+        carry: &mut [f32],
         moves: usize,
         mut f: impl FnMut(usize, Option<&[u8]>, (usize, f32)),
     ) -> Result<(), Fault> {
         let rows = input.ids.len();
         let mask_width = input.legal.map_or(0, |mask| mask.len().checked_div(rows).unwrap_or(0));
-        self.each_row(parameters, input, |row, values, _, _| {
+        self.each_row(parameters, input, carry, |row, values, _, _| {
             let legal = input.legal.map(|mask| &mask[row * mask_width..][..moves]);
             f(row, legal, action_values::best(values, legal));
         })
     }
 
-    /// Calls `f` for every row with (row, policy output and scratch for log-probabilities, value), after checking lengths.
+    /// Calls `f` for every row with (row, policy output and scratch for log-probabilities, value), after checking lengths. Memories after the
+    /// step go to `carry`, `[rows, ...]`, unless that is empty.
     fn each_row(
         &self,
         parameters: &[f32],
         input: &ActInput<'_>,
+        carry: &mut [f32],
         mut f: impl FnMut(usize, &[f32], &mut Vec<f32>, f32),
     ) -> Result<(), Fault> {
         let rows = input.ids.len();
@@ -85,6 +91,13 @@ impl Network {
                 self.layout.len()
             )));
         }
+        let numbers = self.carry();
+        let (stride_in, stride_out) = (input.carry.len() / rows, carry.len() / rows);
+        if numbers > 0 && (stride_in < numbers || (stride_out < numbers && !carry.is_empty())) {
+            return Err(Fault::run(format!(
+                "a network that remembers {numbers} numbers got memories of {stride_in} and room for {stride_out}"
+            )));
+        }
         // Taken out while in use: a layer that runs on a thread pool may let this thread begin another batch meanwhile, which then works in
         // fresh buffers.
         let mut scratch = SCRATCH.take();
@@ -92,7 +105,17 @@ impl Network {
         let result = (0..rows).step_by(BLOCK).try_for_each(|first| {
             let block = first..(first + BLOCK).min(rows);
             self.gather(pass, block.clone().map(|row| (input.observations, row * width)));
+            if numbers > 0 {
+                for (place, row) in pass.memory.carry.chunks_exact_mut(numbers).zip(block.clone()) {
+                    place.copy_from_slice(&input.carry[row * stride_in..][..numbers]);
+                }
+            }
             self.evaluate(parameters, pass)?;
+            if numbers > 0 && !carry.is_empty() {
+                for (after, row) in pass.memory.carry.chunks_exact(numbers).zip(block.clone()) {
+                    carry[row * stride_out..][..numbers].copy_from_slice(after);
+                }
+            }
             let (policies, values) = (&pass.outs[pass.policy], &pass.outs[pass.value]);
             if !policies.iter().chain(values).all(|x| x.is_finite()) {
                 return Err(Fault::run("the network's output is not a finite number")
@@ -121,11 +144,19 @@ impl Network {
     /// As [`Act::act`].
     pub fn evaluate_rows(&self, parameters: &[f32], input: &ActInput<'_>) -> Result<(Vec<f32>, Vec<f32>), Fault> {
         let (mut policies, mut values) = (Vec::new(), Vec::new());
-        self.each_row(parameters, input, |_, policy, _, value| {
+        self.each_row(parameters, input, &mut [], |_, policy, _, value| {
             policies.extend_from_slice(policy);
             values.push(value);
         })?;
         Ok((policies, values))
+    }
+
+    /// Memories after one step, `[rows, carry]`, of those before it in `input`.
+    ///
+    /// # Errors
+    /// As [`Act::act`].
+    pub fn remember(&self, parameters: &[f32], input: &ActInput<'_>, carry: &mut [f32]) -> Result<(), Fault> {
+        self.each_row(parameters, input, carry, |_, _, _, _| {})
     }
 }
 
@@ -136,12 +167,16 @@ fn normal(key: Key, component: usize) -> f32 {
 }
 
 impl Act for Network {
+    fn carry_len(&self) -> usize {
+        self.carry()
+    }
+
     fn act(&self, parameters: &[f32], input: &ActInput<'_>, output: &mut ActOutput<'_>) -> Result<(), Fault> {
         let ActOutput {
             actions,
             log_probs: log_probs_out,
             values,
-            ..
+            carry,
         } = output;
         let rows = input.ids.len();
         if log_probs_out.len() < rows || values.len() < rows {
@@ -151,7 +186,7 @@ impl Act for Network {
             (&Head::Categorical { moves }, ActionsMut::Discrete(actions)) => {
                 let stride = actions.len().checked_div(rows).unwrap_or(0);
                 let mask_width = input.legal.map_or(0, |mask| mask.len().checked_div(rows).unwrap_or(0));
-                self.each_row(parameters, input, |row, logits, log_probs, value| {
+                self.each_row(parameters, input, carry, |row, logits, log_probs, value| {
                     let legal = input.legal.map(|mask| &mask[row * mask_width..][..moves]);
                     log_probs.resize(moves, 0.0);
                     categorical::log_probs(logits, legal, log_probs);
@@ -168,7 +203,7 @@ impl Act for Network {
             }
             (&Head::ActionValues { moves }, ActionsMut::Discrete(actions)) => {
                 let stride = actions.len().checked_div(rows).unwrap_or(0);
-                self.each_choice(parameters, input, moves, |row, legal, (best, value)| {
+                self.each_choice(parameters, input, carry, moves, |row, legal, (best, value)| {
                     let words = input.key.block(input.ids[row], input.time);
                     let action = action_values::explore(input.explore, words, legal, moves).unwrap_or(best);
                     let own = if action == best { 0.0 } else { f32::NEG_INFINITY };
@@ -180,7 +215,7 @@ impl Act for Network {
             (Head::Gaussian { components, log_std }, ActionsMut::Continuous(actions)) => {
                 let stride = actions.len().checked_div(rows).unwrap_or(0);
                 let log_std = &parameters[log_std.clone()];
-                self.each_row(parameters, input, |row, means, _, value| {
+                self.each_row(parameters, input, carry, |row, means, _, value| {
                     let action = &mut actions[row * stride..][..*components];
                     action.copy_from_slice(means);
                     if !input.greedy {
@@ -201,9 +236,11 @@ impl Act for Network {
 
     fn values(&self, parameters: &[f32], input: &ActInput<'_>, values: &mut [f32]) -> Result<(), Fault> {
         if let Head::ActionValues { moves } = self.head {
-            return self.each_choice(parameters, input, moves, |row, _, (_, best)| values[row] = best);
+            return self.each_choice(parameters, input, &mut [], moves, |row, _, (_, best)| {
+                values[row] = best
+            });
         }
-        self.each_row(parameters, input, |row, _, _, value| values[row] = value)
+        self.each_row(parameters, input, &mut [], |row, _, _, value| values[row] = value)
     }
 
     fn probabilities(&self, parameters: &[f32], input: &ActInput<'_>) -> Result<Option<Vec<f32>>, Fault> {
@@ -213,7 +250,7 @@ impl Act for Network {
         let rows = input.ids.len();
         let mask_width = input.legal.map_or(0, |mask| mask.len().checked_div(rows).unwrap_or(0));
         let mut all = vec![0.0; rows * moves];
-        self.each_row(parameters, input, |row, logits, log_probs, _| {
+        self.each_row(parameters, input, &mut [], |row, logits, log_probs, _| {
             let legal = input.legal.map(|mask| &mask[row * mask_width..][..moves]);
             log_probs.resize(moves, 0.0);
             categorical::log_probs(logits, legal, log_probs);

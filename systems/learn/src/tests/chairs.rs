@@ -7,15 +7,15 @@ use starling_components::learn::Experience;
 use starling_components::rollout::ReplicaRollout;
 use starling_components::spaces::{ActionBuffer, EnvironmentShape, ObservationBuffer};
 
-const LANES: usize = 2;
-const SEATS: usize = 2;
+pub(super) const LANES: usize = 2;
+pub(super) const SEATS: usize = 2;
 
 /// The last steps of episodes, by lane.
 const ENDS: [&[usize]; LANES] = [&[3, 8], &[0, 6, STEPS - 1]];
 /// Who sat in each seat, episode by episode.
 const CHAIRS: [[&[u16]; SEATS]; LANES] = [[&[0, 2, 0], &[1, 0, 0]], [&[2, 0, 1], &[0, 1, 1]]];
 
-fn chair(lane: usize, seat: usize, episode: usize) -> u16 {
+pub(super) fn chair(lane: usize, seat: usize, episode: usize) -> u16 {
     CHAIRS[lane][seat][episode]
 }
 
@@ -24,7 +24,7 @@ fn row(step: usize, lane: usize, seat: usize) -> usize {
 }
 
 /// Episodes end, half of them cut off; chair 0 is the learner's.
-fn drawn(turns: bool) -> ReplicaRollout {
+pub(super) fn drawn(turns: bool) -> ReplicaRollout {
     let mut rollout = rollout(&a_network());
     rollout.shaped.copy_from_slice(&rollout.log_probs);
     if !turns {
@@ -48,7 +48,7 @@ fn drawn(turns: bool) -> ReplicaRollout {
 }
 
 /// The rows of one seat of one lane in `steps`, as a rollout of their own.
-fn cut(all: &ReplicaRollout, lane: usize, seat: usize, steps: std::ops::Range<usize>) -> ReplicaRollout {
+pub(super) fn cut(all: &ReplicaRollout, lane: usize, seat: usize, steps: std::ops::Range<usize>) -> ReplicaRollout {
     let shape = EnvironmentShape {
         seats: vec![a_network().seat],
         state_words: 1,
@@ -81,8 +81,8 @@ fn cut(all: &ReplicaRollout, lane: usize, seat: usize, steps: std::ops::Range<us
     part
 }
 
-/// Every stretch in which the learner sat somewhere, one rollout each.
-fn own_parts(all: &ReplicaRollout) -> Vec<ReplicaRollout> {
+/// Every stretch in which the learner sat somewhere: lane, seat and steps.
+pub(super) fn own_stretches() -> Vec<(usize, usize, std::ops::Range<usize>)> {
     let mut parts = Vec::new();
     for (lane, ends) in ENDS.iter().enumerate() {
         let mut starts = vec![0];
@@ -91,7 +91,7 @@ fn own_parts(all: &ReplicaRollout) -> Vec<ReplicaRollout> {
             for (episode, &start) in starts.iter().enumerate() {
                 let end = starts.get(episode + 1).copied().unwrap_or(STEPS);
                 if start < end && chair(lane, seat, episode) == 0 {
-                    parts.push(cut(all, lane, seat, start..end));
+                    parts.push((lane, seat, start..end));
                 }
             }
         }
@@ -99,7 +99,7 @@ fn own_parts(all: &ReplicaRollout) -> Vec<ReplicaRollout> {
     parts
 }
 
-fn own(rollout: &ReplicaRollout, chair: u16) -> [Experience<'_>; 1] {
+pub(super) fn own(rollout: &ReplicaRollout, chair: u16) -> [Experience<'_>; 1] {
     [Experience {
         rollout,
         seats: &[0, 1],
@@ -113,7 +113,8 @@ fn the_gradient_is_that_of_the_own_rows_alone() {
         let network = a_network();
         let (values, layout) = (parameters(&network, 1), network.layout.clone());
         let all = drawn(turns);
-        let parts = own_parts(&all);
+        let parts = own_stretches().into_iter();
+        let parts: Vec<_> = parts.map(|(lane, seat, steps)| cut(&all, lane, seat, steps)).collect();
         assert_eq!(parts.len(), 6);
         let alone: Vec<Experience<'_>> = parts
             .iter()

@@ -2,6 +2,7 @@
 
 mod acting;
 mod bandit;
+mod candle_op;
 mod chairs;
 mod cloning;
 mod differences;
@@ -9,8 +10,11 @@ mod equality;
 mod masks;
 mod plugin;
 mod q_learning;
+mod recall;
+mod recurrent;
 mod replaying;
 mod samples;
+mod sequences;
 pub(crate) mod speed;
 
 use crate::network::Network;

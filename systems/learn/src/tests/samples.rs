@@ -12,7 +12,7 @@ use starling_components::rollout::ReplicaRollout;
 use starling_components::spaces::{ElementKind, EnvironmentShape, ObservationBuffer};
 
 /// Discounts whose products are exact.
-fn settings(bootstrap_truncation: bool) -> PpoSettings {
+pub(super) fn settings(bootstrap_truncation: bool) -> PpoSettings {
     PpoSettings {
         gamma: 0.5,
         gae_lambda: 0.5,

@@ -81,13 +81,13 @@ fn jaxmarl_file_with_names_of_another_layout_says_which() {
 }
 
 #[test]
-fn jaxmarl_file_of_a_recurrent_network_is_refused() {
+fn jaxmarl_file_of_a_recurrent_network_needs_its_layer() {
     let change = |source: &mut ImportedReplica| {
         let cell = "params,ScannedRNN_0,GRUCell_0,hn,kernel";
         source.tensors.insert(cell.into(), ones(&[8, 8]));
     };
     let extra = ["not in the network: `params,ScannedRNN_0,GRUCell_0,hn,kernel` [8, 8]"];
-    check(&JAXMARL, change, &extra, "no recurrent layer yet");
+    check(&JAXMARL, change, &extra, "which is { gru = units }");
 }
 
 #[test]

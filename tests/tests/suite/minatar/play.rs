@@ -10,7 +10,7 @@ use starling_components::environments::minatar::seaquest::SeaquestSettings;
 use starling_components::environments::minatar::space_invaders::SpaceInvadersSettings;
 use starling_components::random::{Counter, Draw, Key};
 use starling_components::simulate::{Outcome, Rules, Simulate, StepOutputs};
-use starling_components::spaces::{Actions, ObservationsMut};
+use starling_components::spaces::{ActionSpace, Actions, ObservationsMut};
 use starling_simulate::environments::minatar::asterix::Asterix;
 use starling_simulate::environments::minatar::breakout::Breakout;
 use starling_simulate::environments::minatar::freeway::Freeway;
@@ -170,6 +170,35 @@ fn damage<R: Rules<Action = i32, Observation = u8>>(rules: &R, lanes: &[ByHand])
 }
 
 fn nothing(_: &[u32]) {}
+
+#[test]
+fn minatar_refuses_probabilities_that_are_none() {
+    for sticky_actions in [-0.1, 1.5, f64::NAN] {
+        let settings = FreewaySettings {
+            sticky_actions,
+            ..FreewaySettings::default()
+        };
+        let fault = Freeway::new(&settings).err().expect("no probability");
+        assert_eq!(fault.key, ["sticky_actions"]);
+    }
+}
+
+#[test]
+fn minatar_actions_are_those_of_the_set() {
+    let named = |full_action_set| {
+        let settings = SpaceInvadersSettings {
+            full_action_set,
+            ..SpaceInvadersSettings::default()
+        };
+        let rules = SpaceInvaders::new(&settings).expect("settings");
+        match &rules.shape().seats[0].action {
+            ActionSpace::Discrete { names } => names.join(" "),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(named(false), "stay left right fire");
+    assert_eq!(named(true), "stay left up right down fire");
+}
 
 #[test]
 fn minatar_breakout_plays_in_lanes_as_alone() {

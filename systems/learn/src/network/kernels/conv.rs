@@ -5,7 +5,7 @@
 
 use super::lanes::{Lanes, Vectorised, vectorised};
 use super::tile::{Base, Run, Tiles};
-use super::{Scratch, activation};
+use super::{Rows, Scratch, activation, sparse_conv, turned};
 use starling_components::layers::Activation;
 use std::ops::Range;
 
@@ -34,17 +34,18 @@ pub struct ConvSizes {
 }
 
 impl ConvSizes {
-    fn cells(&self) -> usize {
+    pub(super) fn cells(&self) -> usize {
         self.height * self.width
     }
     /// Cells of the window before its own; an even window reaches one further behind.
-    fn before(&self) -> usize {
+    pub(super) fn before(&self) -> usize {
         (self.side - 1) / 2
     }
 }
 
 /// Lines of a window around `at` that lie inside a grid of `len` lines.
-fn inside(at: usize, len: usize, side: usize, before: usize) -> Range<usize> {
+#[inline(always)]
+pub(super) fn inside(at: usize, len: usize, side: usize, before: usize) -> Range<usize> {
     before.saturating_sub(at)..side.min(len + before - at)
 }
 
@@ -52,18 +53,13 @@ fn inside(at: usize, len: usize, side: usize, before: usize) -> Range<usize> {
 /// `[rows, height, width, features]`.
 ///
 /// One element is the bias plus a chain of fused multiply-adds over the window's numbers inside the grid in the kernel's order, starting at 0.
-pub fn forward(sizes: ConvSizes, x: &[f32], weights: &[f32], bias: &[f32], out: &mut [f32], scratch: &mut Scratch) {
+pub fn forward(sizes: ConvSizes, x: Rows<'_>, weights: &[f32], bias: &[f32], out: &mut [f32], scratch: &mut Scratch) {
     let relu = sizes.activation == Activation::Relu;
-    windows(
-        sizes,
-        sizes.before(),
-        x,
-        weights,
-        Base::Row(bias),
-        out,
-        relu,
-        &mut scratch.runs,
-    );
+    let (before, base, runs) = (sizes.before(), Base::Row(bias), &mut scratch.runs);
+    match x {
+        Rows::All(x) => windows(sizes, before, x, weights, base, out, relu, runs),
+        Rows::Taps(taps) => sparse_conv::forward(sizes, taps, weights, bias, out, relu, &mut scratch.cell_ends),
+    }
     if !relu {
         activation::forward(sizes.activation, out);
     }
@@ -74,24 +70,28 @@ pub fn forward(sizes: ConvSizes, x: &[f32], weights: &[f32], bias: &[f32], out: 
 #[allow(clippy::too_many_arguments)] // the operands of one step of the chain rule
 pub fn backward(
     sizes: ConvSizes,
-    x: &[f32],
+    x: Rows<'_>,
     weights: &[f32],
     out: &[f32],
     slopes: &mut [f32],
-    weights_slope: &mut [f32],
-    bias_slope: &mut [f32],
+    (weights_slope, bias_slope): (&mut [f32], &mut [f32]),
     input_slope: Option<(&mut [f32], bool)>,
     scratch: &mut Scratch,
 ) {
     activation::backward(sizes.activation, out, slopes);
     activation::add_bias_slopes(slopes, bias_slope);
-    add_weight_slopes(sizes, x, slopes, weights_slope, &mut scratch.runs);
+    match x {
+        Rows::All(x) => add_weight_slopes(sizes, x, slopes, weights_slope, &mut scratch.runs),
+        Rows::Taps(taps) => {
+            sparse_conv::add_weight_slopes(sizes, taps, slopes, weights_slope, &mut scratch.by_input);
+        }
+    }
     let Some((input_slope, add)) = input_slope else { return };
     // The slope of an input is a convolution of the slopes of the outputs by the kernel turned round, channels and features exchanged.
-    let Scratch {
-        weights: turned, runs, ..
-    } = scratch;
-    turn(sizes, weights, turned);
+    let turned = turned(&mut scratch.turned, scratch.op, weights.len(), |to| {
+        turn(sizes, weights, to);
+    });
+    let runs = &mut scratch.runs;
     let back = ConvSizes {
         channels: sizes.features,
         features: sizes.channels,
@@ -102,7 +102,7 @@ pub fn backward(
 }
 
 /// `turned[-ky][-kx][f][c] = weights[ky][kx][c][f]`.
-fn turn(sizes: ConvSizes, weights: &[f32], turned: &mut Vec<f32>) {
+fn turn(sizes: ConvSizes, weights: &[f32], turned: &mut [f32]) {
     let ConvSizes {
         channels,
         features,
@@ -110,7 +110,6 @@ fn turn(sizes: ConvSizes, weights: &[f32], turned: &mut Vec<f32>) {
         ..
     } = sizes;
     let (taps, tap) = (side * side, channels * features);
-    turned.resize(turned.len().max(taps * tap), 0.0);
     for at in 0..taps {
         let from = &weights[at * tap..][..tap];
         super::transpose::transpose(from, channels, features, &mut turned[(taps - 1 - at) * tap..][..tap]);

@@ -24,6 +24,12 @@ pub(super) trait Lanes: Copy {
     unsafe fn plus(self, other: Self) -> Self;
     /// 0 where negative.
     unsafe fn relu(self) -> Self;
+    /// Writes index and number of every byte that is not zero; gives how many. `indices` and `numbers` have a place for every byte and 16
+    /// more.
+    unsafe fn non_zero(bytes: &[u8], signed: bool, indices: *mut u32, numbers: *mut f32) -> usize {
+        // SAFETY: as promised by the caller.
+        unsafe { super::gather::by_words(bytes, signed, indices, numbers) }
+    }
 }
 
 /// Eight numbers without any particular instructions.
@@ -147,6 +153,34 @@ mod x86 {
             // The second operand is what comes out where one is NaN.
             Self(unsafe { _mm512_max_ps(self.0, _mm512_setzero_ps()) })
         }
+        #[inline(always)]
+        unsafe fn non_zero(bytes: &[u8], signed: bool, indices: *mut u32, numbers: *mut f32) -> usize {
+            let (chunks, rest) = bytes.as_chunks::<16>();
+            let mut count = 0;
+            unsafe {
+                let mut places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+                for chunk in chunks {
+                    let bytes = _mm_loadu_si128(chunk.as_ptr().cast());
+                    let wide = if signed {
+                        _mm512_cvtepi8_epi32(bytes)
+                    } else {
+                        _mm512_cvtepu8_epi32(bytes)
+                    };
+                    let kept = _mm512_test_epi32_mask(wide, wide);
+                    // Whole vectors: what lies behind the last that counts is overwritten or never counted.
+                    _mm512_storeu_epi32(indices.add(count).cast(), _mm512_maskz_compress_epi32(kept, places));
+                    let values = _mm512_cvtepi32_ps(wide);
+                    _mm512_storeu_ps(numbers.add(count), _mm512_maskz_compress_ps(kept, values));
+                    count += kept.count_ones() as usize;
+                    places = _mm512_add_epi32(places, _mm512_set1_epi32(16));
+                }
+                let behind = super::super::gather::by_words(rest, signed, indices.add(count), numbers.add(count));
+                for at in count..count + behind {
+                    *indices.add(at) += (bytes.len() - rest.len()) as u32;
+                }
+                count + behind
+            }
+        }
     }
 
     /// Eight numbers.
@@ -211,7 +245,7 @@ pub(super) trait Vectorised {
 pub(super) fn vectorised<W: Vectorised>(work: W) -> W::Output {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
-        #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma,bmi1,bmi2")]
+        #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma,bmi1,bmi2,popcnt")]
         unsafe fn avx512<W: Vectorised>(work: W) -> W::Output {
             // SAFETY: this function's own features.
             unsafe { work.run::<Avx512>() }
@@ -227,6 +261,7 @@ pub(super) fn vectorised<W: Vectorised>(work: W) -> W::Output {
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("popcnt")
         {
             // SAFETY: the processor has what the function asks for.
             return unsafe { avx512(work) };

@@ -54,14 +54,12 @@ pub fn forward(x: &[f32], scale: &[f32], bias: &[f32], eps: f32, out: &mut [f32]
 }
 
 /// From the slopes of the output to those of scale and bias (added) and of the input (added if the flag is set, else written).
-#[allow(clippy::too_many_arguments)] // the operands of one formula
 pub fn backward(
     x: &[f32],
     scale: &[f32],
     eps: f32,
     slopes: &[f32],
-    scale_slope: &mut [f32],
-    bias_slope: &mut [f32],
+    (scale_slope, bias_slope): (&mut [f32], &mut [f32]),
     mut input_slope: Option<(&mut [f32], bool)>,
 ) {
     let axis = scale.len();

@@ -150,7 +150,7 @@ pub(super) struct ByInput {
 
 impl ByInput {
     /// Sorts by input, rows rising.
-    fn fill(&mut self, taps: Taps<'_>, inputs: usize) {
+    pub(super) fn fill(&mut self, taps: Taps<'_>, inputs: usize) {
         self.ends.clear();
         self.ends.resize(inputs + 1, 0);
         for &input in taps.indices {
@@ -170,6 +170,28 @@ impl ByInput {
             }
         }
     }
+
+    /// Places of an input's taps.
+    #[inline(always)]
+    pub(super) fn taps(&self, input: usize) -> std::ops::Range<usize> {
+        let start = if input == 0 { 0 } else { self.ends[input - 1] };
+        start as usize..self.ends[input] as usize
+    }
+
+    /// Row and number of the tap at a place.
+    ///
+    /// # Safety
+    /// The place lies in some input's range of [`ByInput::taps`].
+    #[inline(always)]
+    pub(super) unsafe fn tap(&self, place: usize) -> (usize, f32) {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            (
+                *self.rows.get_unchecked(place) as usize,
+                *self.numbers.get_unchecked(place),
+            )
+        }
+    }
 }
 
 /// Adds the slopes of the weights, `x^T slopes`, to `weights_slope`, `[inputs, outputs]`.
@@ -185,6 +207,7 @@ pub(super) fn add_weight_slopes(
     by_input.fill(taps, inputs);
     vectorised(WeightSlopes {
         by_input,
+        inputs,
         outputs,
         slopes,
         weights_slope,
@@ -193,6 +216,7 @@ pub(super) fn add_weight_slopes(
 
 struct WeightSlopes<'a> {
     by_input: &'a ByInput,
+    inputs: usize,
     outputs: usize,
     slopes: &'a [f32],
     weights_slope: &'a mut [f32],
@@ -202,10 +226,8 @@ impl Vectorised for WeightSlopes<'_> {
     type Output = ();
     #[inline(always)]
     unsafe fn run<V: Lanes>(mut self) {
-        let mut start = 0;
-        for (input, &end) in self.by_input.ends.iter().enumerate() {
-            let taps = start as usize..end as usize;
-            start = end;
+        for input in 0..self.inputs {
+            let taps = self.by_input.taps(input);
             if taps.is_empty() {
                 continue;
             }
@@ -253,8 +275,8 @@ impl WeightSlopes<'_> {
             };
             let mut sums = [V::splat(0.0); N];
             for at in taps {
-                let row = *self.by_input.rows.get_unchecked(at) as usize;
-                let x = V::splat(*self.by_input.numbers.get_unchecked(at));
+                let (row, number) = self.by_input.tap(at);
+                let x = V::splat(number);
                 let slopes = self.slopes.as_ptr().add(row * self.outputs + column);
                 for (j, sum) in sums.iter_mut().enumerate() {
                     *sum = sum.fma(x, load(slopes, j));

@@ -5,6 +5,8 @@
 //!
 //! * The trunk. One that begins with convolutions is a module of its own, `CNN_0`, together with the dense layers that follow; a layer
 //!   normalisation behind it belongs to the network itself again. A trunk without convolutions belongs to the network.
+//! * A gated recurrent unit is `GRUCell_0` in a module `ScannedRNN_0`, and has a dense layer per gate: `ir`, `iz`, `in` for the inputs, `hr`, `hz`,
+//!   `hn` for the memory, of which only `hn` has a bias. Here each of these three are one tensor.
 //! * The policy head, its output layer last; then, for continuous actions, `log_std`, which is named and not counted.
 //! * The value head, its output layer last.
 //!
@@ -19,9 +21,9 @@ use std::collections::BTreeMap;
 /// The module of the convolutions.
 const CNN: &str = "CNN_0,";
 
-/// The name of every tensor of the layout, in its order. `tensors` only says whether the file has the collection `params` in front, as what
+/// The names of every tensor of the layout, in its order: several where the file has it in parts. `tensors` only says whether the file has the collection `params` in front, as what
 /// `init` returns has.
-pub(super) fn names(layout: &Layout, tensors: &BTreeMap<String, SavedTensor>) -> Result<Vec<String>, Fault> {
+pub(super) fn names(layout: &Layout, tensors: &BTreeMap<String, SavedTensor>) -> Result<Vec<Vec<String>>, Fault> {
     let collection = tensors.is_empty() || tensors.keys().any(|name| name.starts_with("params,"));
     let prefix = if collection { "params," } else { "" };
     let mut modules = Modules::default();
@@ -30,9 +32,14 @@ pub(super) fn names(layout: &Layout, tensors: &BTreeMap<String, SavedTensor>) ->
     for tensors in layers {
         let module = modules.next(tensors)?;
         for entry in tensors {
-            let name = tensor(entry);
             let comma = if module.is_empty() { "" } else { "," };
-            names.push(format!("{prefix}{module}{comma}{name}"));
+            let parts = parts(tensor(entry));
+            names.push(
+                parts
+                    .into_iter()
+                    .map(|part| format!("{prefix}{module}{comma}{part}"))
+                    .collect(),
+            );
         }
     }
     Ok(names)
@@ -49,6 +56,17 @@ fn tensor(entry: &LayoutEntry) -> &str {
         .name
         .rsplit_once('.')
         .map_or(entry.name.as_str(), |(_, tensor)| tensor)
+}
+
+/// What a tensor is called within its module. The gates of a recurrent layer come in the order in which they lie here.
+fn parts(tensor: &str) -> Vec<&str> {
+    match tensor {
+        "input" => vec!["in,kernel", "ir,kernel", "iz,kernel"],
+        "input_bias" => vec!["in,bias", "ir,bias", "iz,bias"],
+        "recurrent" => vec!["hr,kernel", "hz,kernel", "hn,kernel"],
+        "recurrent_bias" => vec!["hn,bias"],
+        other => vec![other],
+    }
 }
 
 /// How many modules of each class there are so far.
@@ -68,14 +86,17 @@ impl Modules {
             [("kernel", 4), ("bias", 1)] => "Conv",
             [("kernel", 2), ("bias", 1)] => "Dense",
             [("scale", 1), ("bias", 1)] => "LayerNorm",
+            [("input", 2), ("input_bias", 1), ("recurrent", 2), ("recurrent_bias", 1)] => "ScannedRNN",
             [("log_std", 1)] => return Ok(String::new()),
             _ => return Err(no_counterpart(tensors)),
         };
-        self.inside = trunk && class != "LayerNorm" && (self.inside || class == "Conv");
+        let belongs = class == "Conv" || (class == "Dense" && self.inside);
+        self.inside = trunk && belongs;
         let parent = if self.inside { CNN } else { "" };
         let path = format!("{parent}{class}");
         let count = self.counts.entry(path.clone()).or_default();
-        let module = format!("{path}_{count}");
+        let cell = if class == "ScannedRNN" { ",GRUCell_0" } else { "" };
+        let module = format!("{path}_{count}{cell}");
         *count += 1;
         Ok(module)
     }
@@ -87,7 +108,9 @@ fn no_counterpart(tensors: &[LayoutEntry]) -> Fault {
         "`names = \"jaxmarl\"` knows no layer of JaxMARL's networks with the tensors {}",
         names.join(", ")
     ))
-    .advise("it knows dense, conv and layer_norm; say the names in a table: names = { \"trunk.0.kernel\" = \"...\" }")
+    .advise(
+        "it knows dense, conv, layer_norm and gru; say the names in a table: names = { \"trunk.0.kernel\" = \"...\" }",
+    )
 }
 
 #[cfg(test)]
@@ -102,6 +125,7 @@ mod tests {
         let names = names(&network.layout, &BTreeMap::new()).unwrap();
         let told: Vec<&str> = names
             .iter()
+            .flatten()
             .filter(|name| !name.ends_with(",bias"))
             .map(String::as_str)
             .collect();
@@ -137,6 +161,27 @@ mod tests {
                 "params,Dense_1,kernel",
                 "params,Dense_2,kernel",
                 "params,Dense_3,kernel",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_recurrent_unit_is_a_module_with_a_dense_layer_per_gate() {
+        check(
+            r#"{"layers": [{"conv": [4, 1]}, "flatten", {"dense": 8}, "layer_norm", {"gru": 8}]}"#,
+            moves(6),
+            &[
+                "params,CNN_0,Conv_0,kernel",
+                "params,CNN_0,Dense_0,kernel",
+                "params,LayerNorm_0,scale",
+                "params,ScannedRNN_0,GRUCell_0,in,kernel",
+                "params,ScannedRNN_0,GRUCell_0,ir,kernel",
+                "params,ScannedRNN_0,GRUCell_0,iz,kernel",
+                "params,ScannedRNN_0,GRUCell_0,hr,kernel",
+                "params,ScannedRNN_0,GRUCell_0,hz,kernel",
+                "params,ScannedRNN_0,GRUCell_0,hn,kernel",
+                "params,Dense_0,kernel",
+                "params,Dense_1,kernel",
             ],
         );
     }

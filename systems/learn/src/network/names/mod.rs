@@ -31,28 +31,39 @@ impl Network {
         }
         let mut values = vec![0.0; self.layout.len()];
         let mut wanted = BTreeSet::new();
-        for (entry, name) in self.layout.entries.iter().zip(&theirs) {
-            wanted.insert(name.as_str());
-            let Some(tensor) = source.tensors.get(name) else {
-                problems.missing(entry, name);
-                continue;
-            };
-            match &tensor.data {
-                _ if tensor.shape != entry.shape => problems.misshapen(entry, name, &tensor.shape),
-                TensorData::F32(floats) if floats.len() != entry.len() => {
-                    problems.misshapen(entry, name, &[floats.len()])
-                }
-                TensorData::F32(floats) if floats.iter().all(|x| x.is_finite()) => {
-                    values[entry.range()].copy_from_slice(floats);
-                }
-                TensorData::F32(_) => problems
-                    .unusable
-                    .push(format!("`{name}` has numbers that are not finite")),
-                TensorData::F64(_) => problems
-                    .unusable
-                    .push(format!("`{name}` has double precision, parameters are single")),
-                TensorData::U8(_) | TensorData::U32(_) | TensorData::U64(_) => {
-                    problems.unusable.push(format!("`{name}` holds whole numbers"));
+        for (entry, parts) in self.layout.entries.iter().zip(&theirs) {
+            // Where the source has several tensors for one here, they lie side by side on the last axis.
+            let mut shape = entry.shape.clone();
+            let columns = shape.last().copied().unwrap_or(1);
+            let width = columns / parts.len().max(1);
+            shape.pop();
+            shape.push(width);
+            for (part, name) in parts.iter().enumerate() {
+                wanted.insert(name.as_str());
+                let Some(tensor) = source.tensors.get(name) else {
+                    problems.missing(entry, &shape, name);
+                    continue;
+                };
+                match &tensor.data {
+                    _ if tensor.shape != shape => problems.misshapen(entry, &shape, name, &tensor.shape),
+                    TensorData::F32(floats) if floats.len() * parts.len() != entry.len() => {
+                        problems.misshapen(entry, &shape, name, &[floats.len()]);
+                    }
+                    TensorData::F32(floats) if floats.iter().all(|x| x.is_finite()) => {
+                        let rows = values[entry.range()].chunks_exact_mut(columns.max(1));
+                        for (row, floats) in rows.zip(floats.chunks_exact(width.max(1))) {
+                            row[part * width..][..width].copy_from_slice(floats);
+                        }
+                    }
+                    TensorData::F32(_) => problems
+                        .unusable
+                        .push(format!("`{name}` has numbers that are not finite")),
+                    TensorData::F64(_) => problems
+                        .unusable
+                        .push(format!("`{name}` has double precision, parameters are single")),
+                    TensorData::U8(_) | TensorData::U32(_) | TensorData::U64(_) => {
+                        problems.unusable.push(format!("`{name}` holds whole numbers"));
+                    }
                 }
             }
         }
@@ -69,11 +80,11 @@ impl Network {
         }
     }
 
-    /// What each tensor of the layout is called in the source, in the layout's order.
-    fn names_in(&self, names: &NamesSpec, source: &ImportedReplica) -> Result<Vec<String>, Fault> {
+    /// What each tensor of the layout is called in the source, in the layout's order; several names where the source has it in parts.
+    fn names_in(&self, names: &NamesSpec, source: &ImportedReplica) -> Result<Vec<Vec<String>>, Fault> {
         let own = |layout: &Layout, table: &BTreeMap<String, String>| {
             let name = |ours: &String| table.get(ours).unwrap_or(ours).clone();
-            layout.entries.iter().map(|entry| name(&entry.name)).collect()
+            layout.entries.iter().map(|entry| vec![name(&entry.name)]).collect()
         };
         match names {
             NamesSpec::Known(KnownNames::Starling) => Ok(own(&self.layout, &BTreeMap::new())),

@@ -28,13 +28,13 @@ fn ours(entry: &LayoutEntry, name: &str) -> String {
 }
 
 impl Problems {
-    pub(super) fn missing(&mut self, entry: &LayoutEntry, name: &str) {
-        let text = format!("`{name}` {:?}{}", entry.shape, ours(entry, name));
+    pub(super) fn missing(&mut self, entry: &LayoutEntry, needed: &[usize], name: &str) {
+        let text = format!("`{name}` {needed:?}{}", ours(entry, name));
         self.missing.push((name.to_owned(), text));
     }
 
-    pub(super) fn misshapen(&mut self, entry: &LayoutEntry, name: &str, found: &[usize]) {
-        let (needed, ours) = (&entry.shape, ours(entry, name));
+    pub(super) fn misshapen(&mut self, entry: &LayoutEntry, needed: &[usize], name: &str, found: &[usize]) {
+        let ours = ours(entry, name);
         self.misshapen
             .push(format!("`{name}` is {found:?}, the network needs {needed:?}{ours}"));
     }
@@ -77,7 +77,9 @@ impl Problems {
         let extra = |part: &str| self.extra.iter().any(|(name, _)| name.contains(part));
         let jaxmarl = *names == NamesSpec::Known(KnownNames::Jaxmarl);
         if ["GRUCell_", "LSTMCell", "ScannedRNN_"].into_iter().any(extra) {
-            return "the source is a recurrent network; networks here have no recurrent layer yet, so it cannot be read".into();
+            return "the source is a recurrent network; names = \"jaxmarl\" reads a GRUCell in a ScannedRNN, which is { gru = units } in `layers`, \
+                    behind the layer_norm in its baselines"
+                .into();
         }
         if !jaxmarl && extra("params,") {
             return "the names are those of JaxMARL's `save_params`: say names = \"jaxmarl\"".into();
