@@ -3,6 +3,7 @@
 use crate::columns::{Columns, own_rows};
 use crate::memories::Memories;
 use crate::network::Network;
+use crate::real::wide;
 use starling_components::fault::Fault;
 use starling_components::learn::{Experience, LearnContext};
 use starling_components::learners::ppo::PpoSettings;
@@ -202,10 +203,26 @@ impl Batch {
     }
 }
 
+/// Words drawn together, so that they are computed over vectors.
+const WORDS: usize = 64;
+
 /// Shuffles `order` (Fisher and Yates): all orders are equally likely, and the result is a function of the key.
 pub(crate) fn permutation(key: Key, order: &mut [u32]) {
-    for i in (1..order.len()).rev() {
-        let [word, _] = key.block(i as u32, 0);
-        order.swap(i, below(word, i as u32 + 1) as usize);
+    let mut words = [0; WORDS];
+    let mut last = order.len();
+    while last > 1 {
+        let first = last.saturating_sub(WORDS).max(1);
+        wide(
+            #[inline(always)]
+            || {
+                for (word, i) in words.iter_mut().zip(first as u32..last as u32) {
+                    *word = key.block(i, 0)[0];
+                }
+            },
+        );
+        for i in (first..last).rev() {
+            order.swap(i, below(words[i - first], i as u32 + 1) as usize);
+        }
+        last = first;
     }
 }

@@ -2,4 +2,5 @@
 
 pub mod action_values;
 pub mod categorical;
+pub mod categorical_rows;
 pub mod gaussian;

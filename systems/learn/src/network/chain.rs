@@ -98,6 +98,7 @@ impl Plan {
                     (link.out, link.slopes) = (distinct.as_slice(), distinct_slopes.as_mut_slice());
                 }
             }
+            scratch.op = index;
             match op.remembering(index) {
                 Some(of) => {
                     let gradient = &mut gradient[op.tensors.clone()];

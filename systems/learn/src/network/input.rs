@@ -2,7 +2,7 @@
 //! forward and backward. Where the first layers see single cells, cells that are equal are held once.
 
 use super::cells::Cells;
-use super::kernels::{Rows, Taps, cells};
+use super::kernels::{Rows, Taps, cells, gather};
 use crate::real::wide;
 use starling_components::spaces::{ElementKind, Observations};
 
@@ -94,7 +94,8 @@ impl InputRows {
             match observations {
                 Observations::Floats(floats) => self.dense.extend_from_slice(&floats[start..start + n]),
                 Observations::Bytes(bytes) if sparse => {
-                    gather_bytes(&bytes[start..start + n], element, &mut self.indices, &mut self.numbers);
+                    let (row, signed) = (&bytes[start..start + n], element == ElementKind::I8);
+                    gather::non_zero(row, signed, &mut self.indices, &mut self.numbers);
                     self.ends.push(self.numbers.len());
                 }
                 Observations::Bytes(bytes) => wide(
@@ -152,27 +153,5 @@ fn byte(element: ElementKind, value: u8) -> f32 {
         f32::from(value.cast_signed())
     } else {
         f32::from(value)
-    }
-}
-
-/// Appends what is not zero. Eight bytes at a time are looked at together: most are all zero.
-#[inline]
-fn gather_bytes(bytes: &[u8], element: ElementKind, indices: &mut Vec<u32>, numbers: &mut Vec<f32>) {
-    let mut push = |index: usize, value: u8| {
-        if value != 0 {
-            indices.push(index as u32);
-            numbers.push(byte(element, value));
-        }
-    };
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (word, eight) in words.iter().enumerate() {
-        if u64::from_ne_bytes(*eight) != 0 {
-            for (i, &value) in eight.iter().enumerate() {
-                push(word * 8 + i, value);
-            }
-        }
-    }
-    for (i, &value) in rest.iter().enumerate() {
-        push(words.len() * 8 + i, value);
     }
 }

@@ -3,6 +3,7 @@
 //! The description has two implementations with one meaning: `graph` (Candle; any layer; the reference) and `plan` (kernels over
 //! slices; the layers that come with the crate). `rows` acts, [`pass`] learns, both by the same [`kernels`].
 
+pub mod candle_op;
 mod cells;
 mod chain;
 pub mod conv;

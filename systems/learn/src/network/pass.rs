@@ -12,6 +12,9 @@ use super::{Head, Network};
 use starling_components::fault::Fault;
 use starling_components::spaces::Observations;
 
+/// Numbers of a block of rows, their outputs and slopes.
+const BLOCK_NUMBERS: usize = 1 << 17;
+
 /// The buffers of one shard.
 #[derive(Debug, Default)]
 pub struct Pass {
@@ -78,13 +81,28 @@ impl Network {
         pass.memory.begin(pass.input.rows, self.carry());
     }
 
+    /// Sets the gradient to zero; the parameters may be others than before.
+    pub fn begin(&self, pass: &mut Pass) {
+        pass.gradient.resize(self.layout.len(), 0.0);
+        pass.gradient.fill(0.0);
+        pass.scratch.forget();
+    }
+
     /// Computes the outputs of the gathered rows.
     ///
     /// # Errors
     /// What Candle says, where the graph computes.
     pub fn forward(&self, parameters: &[f32], pass: &mut Pass) -> Result<(), Fault> {
-        pass.gradient.resize(self.layout.len(), 0.0);
-        pass.gradient.fill(0.0);
+        self.begin(pass);
+        self.forward_more(parameters, pass)
+    }
+
+    /// [`Network::forward`] of further rows, with the parameters as they were at [`Network::begin`]: their gradient will be added to that of the
+    /// rows before, if [`Network::block_rows`] says that rows come in blocks.
+    ///
+    /// # Errors
+    /// What Candle says, where the graph computes.
+    pub fn forward_more(&self, parameters: &[f32], pass: &mut Pass) -> Result<(), Fault> {
         match &self.plan {
             Some(plan) => {
                 resize(&mut pass.slopes, plan.lengths(&pass.input));
@@ -100,8 +118,7 @@ impl Network {
     /// # Errors
     /// What Candle says.
     pub fn forward_reference(&self, parameters: &[f32], pass: &mut Pass) -> Result<(), Fault> {
-        pass.gradient.resize(self.layout.len(), 0.0);
-        pass.gradient.fill(0.0);
+        self.begin(pass);
         pass.input.densify();
         let columns = pass.memory.columns;
         let memory = GraphMemory {
@@ -166,6 +183,17 @@ impl Network {
             plan.backward(parameters, pass);
         }
         Ok(())
+    }
+
+    /// How many rows best go through the layers together, so that their numbers stay in a near cache; part of what the bits of a gradient depend
+    /// on. `None`: all, because the rows are sequences or the graph computes.
+    pub fn block_rows(&self) -> Option<usize> {
+        let plan = self.plan.as_ref().filter(|_| self.carry() == 0)?;
+        let outs: usize = plan.ops.iter().skip(plan.cell_ops).map(|op| op.len).sum();
+        let numbers = self.inputs() + 2 * outs;
+        // The more rows, the fewer distinct cells each.
+        let least = if plan.cell_ops > 0 { 256 } else { 48 };
+        Some((BLOCK_NUMBERS / numbers / 16 * 16).clamp(least, 512))
     }
 
     /// Bytes of a [`Pass`] of `rows` rows.

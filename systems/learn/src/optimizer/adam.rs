@@ -162,13 +162,13 @@ fn power(base: f64, mut exponent: u64) -> f64 {
     result
 }
 
-/// Euclidean norm: squares summed in `f64` over fixed shards of 8 interleaved lanes, combined in index order.
+/// Euclidean norm: squares summed in `f64` over 32 interleaved lanes, combined in index order.
 pub fn norm<T: Real>(values: &[T]) -> f64 {
-    let mut lanes = [0.0_f64; 8];
+    let mut lanes = [0.0_f64; 32];
     wide(
         #[inline(always)]
         || {
-            let chunks = values.chunks_exact(8);
+            let chunks = values.chunks_exact(32);
             let rest = chunks.remainder();
             for chunk in chunks {
                 for (lane, x) in lanes.iter_mut().zip(chunk) {

@@ -197,7 +197,7 @@ fn both_ways(network: &Network, rows: usize, seed: u64) {
     }
 }
 
-fn cases(count: u32) -> ProptestConfig {
+pub(super) fn cases(count: u32) -> ProptestConfig {
     ProptestConfig {
         // Always the same: a case in which a relu is within rounding of its corner is a fact, not bad luck.
         rng_seed: RngSeed::Fixed(1),

@@ -2,6 +2,7 @@
 
 mod acting;
 mod bandit;
+mod candle_op;
 mod chairs;
 mod cloning;
 mod differences;

@@ -5,7 +5,7 @@
 
 use super::lanes::{Lanes, Vectorised, vectorised};
 use super::tile::{Base, Run, Tiles};
-use super::{Rows, Scratch, activation, sparse_conv};
+use super::{Rows, Scratch, activation, sparse_conv, turned};
 use starling_components::layers::Activation;
 use std::ops::Range;
 
@@ -88,10 +88,10 @@ pub fn backward(
     }
     let Some((input_slope, add)) = input_slope else { return };
     // The slope of an input is a convolution of the slopes of the outputs by the kernel turned round, channels and features exchanged.
-    let Scratch {
-        weights: turned, runs, ..
-    } = scratch;
-    turn(sizes, weights, turned);
+    let turned = turned(&mut scratch.turned, scratch.op, weights.len(), |to| {
+        turn(sizes, weights, to);
+    });
+    let runs = &mut scratch.runs;
     let back = ConvSizes {
         channels: sizes.features,
         features: sizes.channels,
@@ -102,7 +102,7 @@ pub fn backward(
 }
 
 /// `turned[-ky][-kx][f][c] = weights[ky][kx][c][f]`.
-fn turn(sizes: ConvSizes, weights: &[f32], turned: &mut Vec<f32>) {
+fn turn(sizes: ConvSizes, weights: &[f32], turned: &mut [f32]) {
     let ConvSizes {
         channels,
         features,
@@ -110,7 +110,6 @@ fn turn(sizes: ConvSizes, weights: &[f32], turned: &mut Vec<f32>) {
         ..
     } = sizes;
     let (taps, tap) = (side * side, channels * features);
-    turned.resize(turned.len().max(taps * tap), 0.0);
     for at in 0..taps {
         let from = &weights[at * tap..][..tap];
         super::transpose::transpose(from, channels, features, &mut turned[(taps - 1 - at) * tap..][..tap]);

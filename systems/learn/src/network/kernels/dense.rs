@@ -3,7 +3,7 @@
 use super::product::{Matrix, Start, product, product_in_pieces};
 use super::sparse::{self, Rows};
 use super::transpose::transpose;
-use super::{Scratch, activation};
+use super::{Scratch, activation, turned};
 use starling_components::layers::Activation;
 
 /// Rows that are summed in one chain for the slopes of the weights: few enough that their slopes stay in the nearest cache.
@@ -76,17 +76,11 @@ pub fn backward(
         }
     }
     if let Some((input_slope, add)) = input_slope {
-        scratch.weights.resize(scratch.weights.len().max(inputs * outputs), 0.0);
-        transpose(weights, inputs, outputs, &mut scratch.weights);
+        let weights = turned(&mut scratch.turned, scratch.op, inputs * outputs, |to| {
+            transpose(weights, inputs, outputs, to);
+        });
         let start = if add { Start::Out } else { Start::Nothing };
         let slopes = Matrix::rows_of(slopes, outputs);
-        product(
-            [rows, outputs, inputs],
-            slopes,
-            &scratch.weights,
-            start,
-            input_slope,
-            false,
-        );
+        product([rows, outputs, inputs], slopes, weights, start, input_slope, false);
     }
 }

@@ -69,6 +69,10 @@ pub fn product_in_pieces(
     out: &mut [f32],
     relu: bool,
 ) {
+    if n == 1 && m > 1 && (a.row, a.column) == (1, m) && !matches!(start, Start::Bias(_)) {
+        // One column: the same sums as one row, whose terms lie side by side.
+        return product_in_pieces(depth, [1, k, m], Matrix::rows_of(b, k), a.data, start, out, relu);
+    }
     let mut base = match start {
         Start::Nothing => Base::Zero,
         Start::Out => Base::Out,
