@@ -56,6 +56,7 @@ impl Trainee {
         let indifferent = -starling_components::maths::ln(network.head.outputs() as f32);
         rollout.log_probs.fill(indifferent);
         rollout.values.fill(0.0);
+        rollout.carry = vec![0.0; rollout.lanes * rollout.seats * network.carry()];
         // So small that the policy stays within the clip however long somebody measures: the work does not change.
         let adam = Adam::new(AdamSettings {
             rate: 1e-9.into(),
