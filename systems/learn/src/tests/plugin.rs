@@ -235,10 +235,10 @@ fn faults_name_their_keys() {
         ],
     );
     agent["policy"] =
-        json!({ "layers": [{ "conv": [8, 3] }], "heads": { "critic": [{ "gru": 3 }], "actor": ["flatten"] } });
+        json!({ "layers": [{ "conv": [8, 3] }], "heads": { "critic": [{ "attention": 3 }], "actor": ["flatten"] } });
     wrong(
         &agent,
-        &[("agent.chef.policy.heads.critic.0.gru", "no layer is called")],
+        &[("agent.chef.policy.heads.critic.0.attention", "no layer is called")],
     );
     agent["policy"] = json!({ "layers": [{ "conv": [8, 3] }] });
     wrong(
