@@ -20,6 +20,7 @@ pub mod normalize;
 pub mod parameters;
 pub mod persist;
 pub mod picture;
+pub mod profile;
 pub mod quantity;
 pub mod random;
 pub mod registry;

@@ -39,14 +39,20 @@ pub(crate) struct ResourceArgs {
 impl ResourceArgs {
     /// Sets the number of threads. The pool belongs to the process, so in a process that runs several commands the first one counts.
     pub(super) fn set_threads(&self) {
-        let threads = self.threads.map_or(0, usize::from);
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        set_threads(self.threads.map(usize::from));
     }
 
     /// Refuses what does not fit into memory.
     pub(super) fn check_memory(&self, app: &App) -> Result<(), Problems> {
         engine::check_memory(app, engine::limit_of(self.memory_limit))
     }
+}
+
+/// Sets the number of threads of the process's pool; all cores if not given. The calling thread is one of them, so that no tick waits for
+/// another thread to wake.
+pub(super) fn set_threads(threads: Option<usize>) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0));
+    let _ = pool.use_current_thread().build_global();
 }
 
 /// Records into `run` and ticks `app` to the end, or until someone stops it.

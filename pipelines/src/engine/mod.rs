@@ -29,6 +29,7 @@ use bevy_app::{App, Plugins};
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::SingleThreadedExecutor;
 use starling_components::persist::PersistenceTable;
+use starling_components::profile::Profile;
 use starling_components::registry::Registry;
 use starling_components::schedule::{
     Build, BuildSet, MemoryEstimate, PipelineFolder, RunSeed, StopRequest, Tick, TickSet,
@@ -201,6 +202,7 @@ fn declare(table: &mut PersistenceTable) {
         .external::<Outbox>()
         .external::<StopRequest>()
         .external::<timing::PhaseClock>()
+        .external::<Profile>()
         .external::<ticks::Watch>()
         .external::<Progress>();
 }

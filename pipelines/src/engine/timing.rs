@@ -3,6 +3,7 @@
 use bevy_app::App;
 use bevy_ecs::prelude::*;
 use starling_components::clock::Clocks;
+use starling_components::profile::Profile;
 use starling_components::schedule::{Tick, TickSet};
 use starling_components::table::Outbox;
 use starling_components::tables::timings::Timings;
@@ -18,6 +19,7 @@ pub(crate) struct PhaseClock {
 
 /// Adds a lap between every two sets. The rows of `record` and `persist` are written with the next tick's.
 pub(crate) fn add(app: &mut App) {
+    app.init_resource::<Profile>();
     app.insert_resource(PhaseClock {
         lap: Instant::now(),
         tick: 0,
@@ -40,11 +42,12 @@ fn start(mut clock: ResMut<PhaseClock>, clocks: Query<&Clocks>) {
     clock.tick = clocks.iter().map(Clocks::tick).max().unwrap_or(0) + 1;
 }
 
-fn lap(phase: &'static str) -> impl FnMut(ResMut<PhaseClock>, ResMut<Outbox>) {
-    move |mut clock, mut outbox| {
+fn lap(phase: &'static str) -> impl FnMut(ResMut<PhaseClock>, ResMut<Outbox>, ResMut<Profile>) {
+    move |mut clock, mut outbox, mut profile| {
         let now = Instant::now();
         let duration = now.duration_since(clock.lap);
         clock.lap = now;
+        profile.add(phase, duration);
         let mut rows = Timings::default();
         rows.push(
             clock.tick,

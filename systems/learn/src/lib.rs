@@ -4,6 +4,7 @@
 //! [`optimizer::adam::Adam`] steps. [`LearnPlugin`] brings them to a pipeline: it registers the kinds of the slots `layer`, `learner` and
 //! `optimizer`, builds agents, and learns once per tick.
 
+mod awake;
 mod batch;
 pub mod behaviour_cloning;
 mod build;

@@ -1,5 +1,6 @@
 //! Tick / Learn: every agent with a learner learns from the rollouts of the environments that it sits in, all replicas in parallel.
 
+use crate::awake::keep_awake;
 use crate::network::field_key;
 use bevy_ecs::prelude::*;
 use rayon::prelude::*;
@@ -159,35 +160,37 @@ fn learn_replicas(
             &mut nothing
         }
     };
-    parameters
-        .values
-        .par_chunks_mut(n)
-        .zip(first.par_chunks_mut(n))
-        .zip(second.par_chunks_mut(n))
-        .zip(local_steps.par_iter_mut())
-        .zip(steps.par_iter_mut())
-        .zip(memory.par_iter_mut())
-        .zip(replicas.par_iter())
-        .enumerate()
-        .map(
-            |(index, ((((((parameters, first), second), local_steps), steps), memory), &replica))| {
-                let mut state = ReplicaState {
-                    parameters,
-                    first,
-                    second,
-                    local_steps,
-                    steps,
-                    memory,
-                };
-                let experience: Vec<Experience<'_>> = seats
-                    .iter()
-                    .filter_map(|(seats, chair, rollout)| {
-                        let (rollout, chair) = (rollout.replicas.get(index)?, *chair);
-                        Some(Experience { rollout, seats, chair })
-                    })
-                    .collect();
-                learner.0.learn(&mut state, &experience, &context(replica))
-            },
-        )
-        .collect()
+    keep_awake(replicas.len(), || {
+        parameters
+            .values
+            .par_chunks_mut(n)
+            .zip(first.par_chunks_mut(n))
+            .zip(second.par_chunks_mut(n))
+            .zip(local_steps.par_iter_mut())
+            .zip(steps.par_iter_mut())
+            .zip(memory.par_iter_mut())
+            .zip(replicas.par_iter())
+            .enumerate()
+            .map(
+                |(index, ((((((parameters, first), second), local_steps), steps), memory), &replica))| {
+                    let mut state = ReplicaState {
+                        parameters,
+                        first,
+                        second,
+                        local_steps,
+                        steps,
+                        memory,
+                    };
+                    let experience: Vec<Experience<'_>> = seats
+                        .iter()
+                        .filter_map(|(seats, chair, rollout)| {
+                            let (rollout, chair) = (rollout.replicas.get(index)?, *chair);
+                            Some(Experience { rollout, seats, chair })
+                        })
+                        .collect();
+                    learner.0.learn(&mut state, &experience, &context(replica))
+                },
+            )
+            .collect()
+    })
 }

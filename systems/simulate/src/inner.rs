@@ -4,7 +4,7 @@
 //! world, so that many can be trained side by side, in a strategy that varies what they are trained with or in a test.
 
 use crate::blocks::LaneBlocks;
-use crate::collect::collect_replica;
+use crate::collect::{StepLaps, collect_replica};
 use crate::players::Player;
 use starling_components::EntityName;
 use starling_components::act::Act;
@@ -100,7 +100,8 @@ impl InnerTraining<'_> {
             let Some(lanes) = blocks.replicas.first_mut() else {
                 break;
             };
-            let finished = collect_replica(shape, &players, None, lanes, &mut rollout, None, last_values)?;
+            let laps = &mut StepLaps::new(false);
+            let finished = collect_replica(shape, &players, None, lanes, &mut rollout, None, last_values, laps)?;
             trained.returns.push(finished.means().map(|(returns, _)| returns));
             clocks.now.env_steps += clocks.per_tick.env_steps;
             let [task_weight, shaped_weight] = (self.reward)(&clocks);

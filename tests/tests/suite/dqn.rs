@@ -129,6 +129,6 @@ fn dqn_what_does_not_fit_is_told() {
         "init = \"lecun_normal\"",
         "init = \"normal\"",
         "init = ",
-        "lecun_normal",
+        "is no `init`",
     );
 }

@@ -30,14 +30,26 @@ pair        = "product"
 episodes    = 5
 "#;
 
+/// The same with memories.
+fn recurrent() -> String {
+    let (before, after) = TRAINED.split_once("policy  ").expect("a policy");
+    let (_, after) = after.split_once('\n').expect("a line");
+    format!(
+        "{before}policy = {{ layers = [\"flatten\", {{ dense = 8 }}, {{ gru = 6 }}], heads = {{ critic = [{{ lstm = 4 }}] }} }}\n{after}"
+    )
+}
+
 struct Bench(tempfile::TempDir);
 
 impl Bench {
     /// Runs of two seeds, and one of another pipeline.
     fn new() -> Self {
+        Self::of(TRAINED)
+    }
+    fn of(pipeline: &str) -> Self {
         let bench = Self(tempfile::tempdir().expect("a scratch folder"));
-        std::fs::write(bench.path("trained.toml"), TRAINED).expect("the pipeline is written");
-        std::fs::write(bench.path("other.toml"), TRAINED.replace("eval/trained", "eval/other")).expect("a pipeline");
+        std::fs::write(bench.path("trained.toml"), pipeline).expect("the pipeline is written");
+        std::fs::write(bench.path("other.toml"), pipeline.replace("eval/trained", "eval/other")).expect("a pipeline");
         for (file, out, seed) in [
             ("trained", "seed0", "0"),
             ("trained", "seed1", "1"),
@@ -91,7 +103,16 @@ fn evaluated(run: &Path, table: &str) -> Vec<String> {
 
 #[test]
 fn eval_of_a_run_has_the_bits_of_its_own_evaluation() {
-    let bench = Bench::new();
+    check_own_evaluation(TRAINED);
+}
+
+#[test]
+fn eval_of_a_recurrent_run_has_the_bits_of_its_own_evaluation() {
+    check_own_evaluation(&recurrent());
+}
+
+fn check_own_evaluation(pipeline: &str) {
+    let bench = Bench::of(pipeline);
     let text = bench.succeed(&["eval", "seed0", "--episodes", "5", "--out", "again"]);
     assert!(
         text.contains("evaluate.chef after tick 1: task return, 4 cells of 5 episodes"),

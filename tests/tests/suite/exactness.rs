@@ -240,7 +240,7 @@ fn exactness_normalised_killed_and_resumed() {
     check_killed(SWINGERS);
 }
 
-fn check_killed(pipeline: &str) {
+pub(crate) fn check_killed(pipeline: &str) {
     let bench = Bench::new(pipeline);
     let begun = Instant::now();
     let whole = bench.run("whole", &[]);
@@ -286,7 +286,7 @@ fn exactness_of_a_replica_alone() {
     check_alone(SWINGERS, "swinger");
 }
 
-fn check_alone(pipeline: &str, agent: &str) {
+pub(crate) fn check_alone(pipeline: &str, agent: &str) {
     let bench = Bench::new(pipeline);
     let all = bench.run("all", &[]);
     let alone = bench.run(

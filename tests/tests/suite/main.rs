@@ -27,6 +27,7 @@ mod parquet_table;
 mod pendulum;
 mod pipeline_file;
 mod record;
+mod recurrent;
 mod reference;
 mod rows;
 mod seating;

@@ -93,7 +93,20 @@ fn frames(episode: &Value) -> &[Value] {
 
 #[test]
 fn seeing_a_greedy_episode_does_what_its_policies_think_best() {
-    let desk = Desk::new(COOKS);
+    check_greedy(COOKS);
+}
+
+/// What a policy with a memory thinks best in a step depends on the steps before it: here they are what the run's policy saw.
+#[test]
+fn seeing_a_greedy_episode_of_policies_with_a_memory() {
+    check_greedy(&COOKS.replace(
+        "layers = [\"flatten\"]",
+        "layers = [\"flatten\", { dense = 8 }, { gru = 8 }]",
+    ));
+}
+
+fn check_greedy(pipeline: &str) {
+    let desk = Desk::new(pipeline);
     let episode = desk.json(&["replay", "runs/a", "--replica", "1", "--lane", "0"]);
     assert_eq!(episode["seating"], "chef:1,chef:1");
     assert_eq!(

@@ -60,6 +60,10 @@ fn cnn() -> Value {
     json!({ "activation": "relu", "layers": [conv, conv, conv, "flatten", { "dense": 64 }] })
 }
 
+fn gru(units: usize) -> Value {
+    json!({ "layers": [{ "gru": units }] })
+}
+
 /// A window of 5 x 5 cells with 30 channels.
 fn window() -> Value {
     json!({ "layout": "cramped_room", "view": 2 })
@@ -123,6 +127,20 @@ const CASES: &[Case] = &[
         input: Input::Kitchen("overcooked_v1", hall),
         steps: 8,
         lanes: 64,
+    },
+    Case {
+        name: "gru_64/floats",
+        policy: || gru(64),
+        input: Input::Floats(&[64]),
+        steps: 128,
+        lanes: 64,
+    },
+    Case {
+        name: "gru_128/floats",
+        policy: || gru(128),
+        input: Input::Floats(&[128]),
+        steps: 128,
+        lanes: 256,
     },
 ];
 

@@ -1,9 +1,11 @@
-//! `starling bench`: how fast environments step, what an optimiser step takes, and what recording costs a training.
+//! `starling bench`: how fast environments step, what an optimiser step takes, how fast a pipeline trains and where its
+//! time goes, and what recording costs.
 
 mod clock;
 mod environments;
 mod learner;
 mod recording;
+mod train;
 
 use super::Context;
 use crate::engine::Starling;
@@ -28,6 +30,8 @@ enum What {
     Learner(learner::LearnerArgs),
     /// What recording every step costs a training, with and without observations; medians over rounds
     Recording(recording::RecordingArgs),
+    /// Environment steps per second of a training, recording included, and where a tick's time goes
+    Train(train::TrainArgs),
 }
 
 pub(crate) fn run(starling: &Starling, context: Context, args: BenchArgs) -> Result<Exit, Problems> {
@@ -36,6 +40,7 @@ pub(crate) fn run(starling: &Starling, context: Context, args: BenchArgs) -> Res
         What::Environments(args) => environments::rows(starling, context, &args)?,
         What::Learner(args) => learner::rows(starling, context, &args)?,
         What::Recording(args) => recording::rows(starling, context, &args)?,
+        What::Train(args) => train::rows(starling, context, &args)?,
     };
     if context.json {
         context.data(&format!("{:#}\n", Value::Array(rows)));

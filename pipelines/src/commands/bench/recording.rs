@@ -1,13 +1,12 @@
 //! `starling bench recording`: what recording every step costs a training.
 
-use super::clock::{self, median};
+use super::clock::{self, Scratch, median};
 use crate::commands::{Context, session};
 use crate::engine::{self, End, Limits, Starling};
 use crate::file::layers::{Origin, Overrides};
 use crate::problem::Problems;
 use clap::Args;
 use serde_json::{Value, json};
-use starling_components::Fault;
 use starling_record::Run;
 use std::time::Instant;
 
@@ -82,8 +81,8 @@ fn one_training(starling: &Starling, pipeline: &str, set: &[&str], ticks: u64) -
     };
     let pipeline = starling.load(&Origin::of_argument(pipeline)?, &overrides)?;
     let mut app = starling.world(&pipeline)?;
-    let dir = std::env::temp_dir().join(format!("starling-bench-{}", std::process::id()));
-    let run = Run::create(&dir, &pipeline.text(), session::PROGRAM)?;
+    let folder = Scratch::new(0);
+    let run = Run::create(folder.path(), &pipeline.text(), session::PROGRAM)?;
     starling_record::start(app.world_mut(), run)?;
     let (wall, cpu) = (Instant::now(), clock::cpu_seconds());
     let limits = Limits {
@@ -94,9 +93,7 @@ fn one_training(starling: &Starling, pipeline: &str, set: &[&str], ticks: u64) -
     let closed = starling_record::finish(app.world_mut());
     let seconds = wall.elapsed().as_secs_f64();
     let cpu_seconds = clock::cpu_seconds() - cpu;
-    let removed = std::fs::remove_dir_all(&dir);
     closed?;
-    removed.map_err(|e| Fault::storage(format!("cannot remove `{}`: {e}", dir.display())))?;
     match end {
         End::Failed(faults) => Err(pipeline.locate(faults)),
         End::Finished | End::Interrupted => Ok((seconds, cpu_seconds)),

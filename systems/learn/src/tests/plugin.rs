@@ -235,10 +235,17 @@ fn faults_name_their_keys() {
         ],
     );
     agent["policy"] =
-        json!({ "layers": [{ "conv": [8, 3] }], "heads": { "critic": [{ "gru": 3 }], "actor": ["flatten"] } });
+        json!({ "layers": [{ "conv": [8, 3] }], "heads": { "critic": [{ "grue": 3 }], "actor": ["flatten"] } });
     wrong(
         &agent,
-        &[("agent.chef.policy.heads.critic.0.gru", "no layer is called")],
+        &[("agent.chef.policy.heads.critic.0.grue", "no layer is called")],
+    );
+    agent["policy"] = json!({ "layers": [{ "conv": [8, 3] }, { "gru": 3 }] });
+    wrong(&agent, &[("agent.chef.policy.layers.1.gru", "takes a vector")]);
+    agent["policy"] = json!({ "layers": ["flatten", { "lstm": 0 }] });
+    wrong(
+        &agent,
+        &[("agent.chef.policy.layers.1.lstm.units", "at least one unit")],
     );
     agent["policy"] = json!({ "layers": [{ "conv": [8, 3] }] });
     wrong(
@@ -253,6 +260,22 @@ fn faults_name_their_keys() {
     wrong(
         &agent,
         &[("agent.chef.learner.ppo.minibatches", "do not divide 64 samples")],
+    );
+    let mut forgetful = chef(&json!(1));
+    forgetful["policy"] = json!({ "layers": ["flatten", { "gru": 3 }] });
+    forgetful["learner"]["ppo"]["minibatches"] = json!(16);
+    wrong(
+        &forgetful,
+        &[(
+            "agent.chef.learner.ppo.minibatches",
+            "16 minibatches do not divide 8 columns",
+        )],
+    );
+    forgetful["policy"] = json!({ "layers": ["flatten", { "gru": 3 }], "heads": { "q": [] } });
+    forgetful["learner"] = json!({ "dqn": {} });
+    wrong(
+        &forgetful,
+        &[("agent.chef.learner", "cannot teach a network with a memory")],
     );
     agent["learner"]["ppo"] = json!({ "steps": STEPS, "clip": 0.0 });
     wrong(&agent, &[("agent.chef.learner.ppo.clip", "must be positive")]);

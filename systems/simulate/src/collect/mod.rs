@@ -12,11 +12,12 @@ use crate::record::RecordPlan;
 use crate::trajectories::{Origin, rows_of};
 use bevy_ecs::prelude::*;
 use rayon::prelude::*;
-pub(crate) use replica::collect_replica;
+pub(crate) use replica::{StepLaps, collect_replica};
 use starling_components::EntityName;
 use starling_components::clock::{Clocks, Member};
 use starling_components::fault::Fault;
 use starling_components::normalize::Normalization;
+use starling_components::profile::Profile;
 use starling_components::rollout::{ReplicaRollout, Rollout};
 use starling_components::schedule::RunSeed;
 use starling_components::seating::Seating;
@@ -43,6 +44,7 @@ struct Collected {
     /// Mean over lanes of each lane's last finished return.
     carried: f64,
     trajectories: Option<Block>,
+    laps: StepLaps,
 }
 
 /// Environments to collect from.
@@ -72,7 +74,9 @@ pub fn collect(
     record: Query<&RecordSpec>,
     seed: Res<RunSeed>,
     mut outbox: ResMut<Outbox>,
+    mut profile: Option<ResMut<Profile>>,
 ) -> Result<(), Vec<Fault>> {
+    let timed = profile.as_ref().is_some_and(|profile| profile.on);
     let plan = RecordPlan::of(record.iter().next());
     let mut faults = Vec::new();
     let mut parts: Vec<_> = environments.iter_mut().collect();
@@ -126,6 +130,7 @@ pub fn collect(
                     let block = &lanes.block;
                     (block.episodes().to_vec(), block.episode_steps().to_vec())
                 });
+                let mut laps = StepLaps::new(timed);
                 let finished = collect_replica(
                     shape,
                     &players,
@@ -134,6 +139,7 @@ pub fn collect(
                     rollout,
                     statistics,
                     collect.last_values,
+                    &mut laps,
                 )?;
                 let seating = |chairs: &[u16]| cast.seating(index, chairs);
                 let origin = Origin {
@@ -151,6 +157,7 @@ pub fn collect(
                     finished,
                     carried: last / lanes.last_returns.len() as f64,
                     trajectories,
+                    laps,
                 })
             })
             .collect();
@@ -168,6 +175,10 @@ pub fn collect(
                     continue;
                 }
             };
+            if let Some(profile) = profile.as_mut().filter(|_| timed) {
+                let times = replica::STAGES.into_iter().zip(collected.laps.times());
+                times.for_each(|(stage, time)| profile.add(stage, time));
+            }
             let finished = &collected.finished;
             let seating = |chairs: &[u16]| cast.seating(index, chairs);
             finished.write(&mut episodes, tick, &entity, number, seating);

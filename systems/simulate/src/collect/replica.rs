@@ -6,15 +6,29 @@ use crate::normalize::Live;
 use crate::players::{Moment, Moves, Player};
 use crate::seating::{NOBODY, Usher};
 use starling_components::fault::Fault;
+use starling_components::profile::Laps;
 use starling_components::rollout::ReplicaRollout;
 use starling_components::simulate::StepOutputs;
 use starling_components::spaces::{ActionBuffer, EnvironmentShape};
+
+/// Stages of a step that are timed: places in [`StepLaps`].
+const ACT: usize = 0;
+const STEP: usize = 1;
+const OBSERVE: usize = 2;
+const COUNT: usize = 3;
+
+/// Their names.
+pub(crate) const STAGES: [&str; 4] = ["act", "step", "observe", "count"];
+
+/// Times of the stages of all steps.
+pub(crate) type StepLaps = Laps<4>;
 
 /// Plays `rollout.steps` steps in every lane and fills `rollout`. Returns the episodes that ended. Where seats change, `players` are the
 /// chairs and `usher` seats every episode that starts. Values of the last observations are estimated only if `last_values`.
 ///
 /// # Errors
 /// A policy that refuses its rows; buffers that do not fit; a replica that has used up its 2^32 steps.
+#[allow(clippy::too_many_arguments)] // everything that a replica meets in a tick
 pub(crate) fn collect_replica(
     shape: &EnvironmentShape,
     players: &[Player<'_>],
@@ -23,6 +37,7 @@ pub(crate) fn collect_replica(
     rollout: &mut ReplicaRollout,
     mut statistics: Option<Live<'_>>,
     last_values: bool,
+    laps: &mut StepLaps,
 ) -> Result<Finished, Fault> {
     let steps = rollout.steps;
     if replica.time.checked_add(steps as u32).is_none() {
@@ -89,10 +104,11 @@ pub(crate) fn collect_replica(
             carry: &mut replica.carry,
         };
         replica.table.act(players, moment, &mut answers)?;
+        laps.lap(ACT);
         let next = (step + 1) * observations..(step + 2) * observations;
         let finals = rollout.final_observations.as_mut();
         let mut outputs = StepOutputs {
-            observations: rollout.observations.slice_mut(next),
+            observations: rollout.observations.slice_mut(next.clone()),
             rewards: &mut rollout.rewards[by_row.clone()],
             shaped: &mut rollout.shaped[by_row.clone()],
             terminated: &mut rollout.terminated[by_lane.clone()],
@@ -105,6 +121,12 @@ pub(crate) fn collect_replica(
             events: None,
         };
         replica.block.step(rollout.actions.slice(by_action), &mut outputs)?;
+        laps.lap(STEP);
+        if laps.on() {
+            // A step observes each lane as soon as it has stepped. To tell the two apart, the same observations are written once more.
+            replica.block.observe(rollout.observations.slice_mut(next));
+            laps.lap(OBSERVE);
+        }
         replica.time += 1;
         let outcome = StepOutcome {
             rewards: &rollout.rewards[by_row.clone()],
@@ -119,6 +141,7 @@ pub(crate) fn collect_replica(
         if let Some(statistics) = &mut statistics {
             statistics.step(rollout, step);
         }
+        laps.lap(COUNT);
     }
     let last = Moment {
         observations: rollout
@@ -133,6 +156,7 @@ pub(crate) fn collect_replica(
         replica
             .table
             .values(players, last, &replica.carry, &mut rollout.values[steps * rows..])?;
+        laps.lap(ACT);
     }
     debug_assert_eq!(count.episodes, replica.block.episodes());
     debug_assert_eq!(count.steps, replica.block.episode_steps());
