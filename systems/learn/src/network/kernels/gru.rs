@@ -78,48 +78,69 @@ impl GruSizes {
         let tensors = self.tensors(parameters);
         tape.gates.resize(rows * width, 0.0);
         tape.before.resize(rows * units, 0.0);
-        for gates in tape.gates.chunks_exact_mut(width) {
-            gates[..3 * units].copy_from_slice(tensors.input_bias);
-            gates[3 * units..].copy_from_slice(tensors.recurrent_bias);
-        }
-        let (x, weights) = (View::rows_of(x, 0, inputs), View::rows_of(tensors.input, 0, 3 * units));
-        add_product([rows, inputs, 3 * units], x, weights, &mut tape.gates, (0, width));
-        for step in 0..sequence.steps {
-            let first = step * columns;
-            let before = &mut tape.before[first * units..][..columns * units];
-            before.copy_from_slice(match step {
-                0 => &*carry,
-                _ => &out[(first - columns) * units..][..columns * units],
-            });
-            for (column, h) in before.chunks_exact_mut(units).enumerate() {
-                if sequence.resets(first + column) {
-                    h.fill(0.0);
-                }
+        for span in sequence.spans() {
+            let (first, count) = (span.start * columns, span.len() * columns);
+            for gates in tape.gates[first * width..][..count * width].chunks_exact_mut(width) {
+                gates[..3 * units].copy_from_slice(tensors.input_bias);
+                gates[3 * units..].copy_from_slice(tensors.recurrent_bias);
             }
-            let gates = &mut tape.gates[first * width..][..columns * width];
-            let (h, weights) = (
-                View::rows_of(before, 0, units),
-                View::rows_of(tensors.recurrent, 0, 3 * units),
+            let (x, weights) = (
+                View::rows_of(x, first * inputs, inputs),
+                View::rows_of(tensors.input, 0, 3 * units),
             );
-            add_product([columns, units, 3 * units], h, weights, gates, (units, width));
-            let out = &mut out[first * units..][..columns * units];
-            wide(
-                #[inline(always)]
-                || {
-                    let rows = before.chunks_exact(units).zip(gates.chunks_exact_mut(width));
-                    for (column, ((h, gates), out)) in rows.zip(out.chunks_exact_mut(units)).enumerate() {
-                        if sequence.holds(first + column) {
-                            out.copy_from_slice(h);
-                        } else {
-                            step_forward(gates, h, out);
-                        }
-                    }
-                },
-            );
+            let place = (first * width, width);
+            add_product([count, inputs, 3 * units], x, weights, &mut tape.gates, place);
+            for step in span {
+                self.step(&tensors, sequence, step, carry, out, tape);
+            }
         }
         if let Some(last) = rows.checked_sub(columns) {
             carry.copy_from_slice(&out[last * units..][..columns * units]);
         }
+    }
+
+    /// One step forward, after the products with its inputs.
+    fn step(
+        self,
+        tensors: &Tensors<&[f32]>,
+        sequence: Sequence<'_>,
+        step: usize,
+        carry: &[f32],
+        out: &mut [f32],
+        tape: &mut Tape,
+    ) {
+        let (units, width, columns) = (self.units, 4 * self.units, sequence.columns);
+        let first = step * columns;
+        let before = &mut tape.before[first * units..][..columns * units];
+        before.copy_from_slice(match step {
+            0 => carry,
+            _ => &out[(first - columns) * units..][..columns * units],
+        });
+        for (column, h) in before.chunks_exact_mut(units).enumerate() {
+            if sequence.resets(first + column) {
+                h.fill(0.0);
+            }
+        }
+        let gates = &mut tape.gates[first * width..][..columns * width];
+        let (h, weights) = (
+            View::rows_of(before, 0, units),
+            View::rows_of(tensors.recurrent, 0, 3 * units),
+        );
+        add_product([columns, units, 3 * units], h, weights, gates, (units, width));
+        let out = &mut out[first * units..][..columns * units];
+        wide(
+            #[inline(always)]
+            || {
+                let rows = before.chunks_exact(units).zip(gates.chunks_exact_mut(width));
+                for (column, ((h, gates), out)) in rows.zip(out.chunks_exact_mut(units)).enumerate() {
+                    if sequence.holds(first + column) {
+                        out.copy_from_slice(h);
+                    } else {
+                        step_forward(gates, h, out);
+                    }
+                }
+            },
+        );
     }
 
     /// From the slopes of the outputs (which are overwritten) to those of the tensors (added to `gradient`), of the inputs (added if `adds`,
@@ -133,76 +154,94 @@ impl GruSizes {
         slopes: &mut [f32],
         tape: &mut Tape,
         gradient: &mut [f32],
-        input_slope: Option<(&mut [f32], bool)>,
-        mut carry_slope: Option<&mut [f32]>,
+        mut input_slope: Option<(&mut [f32], bool)>,
+        carry_slope: Option<&mut [f32]>,
     ) {
         let Self { inputs, units } = self;
-        let (rows, columns, width) = (sequence.rows(), sequence.columns, 4 * units);
+        let (columns, width) = (sequence.columns, 4 * units);
         let tensors = self.tensors(parameters);
-        tape.weights.resize(3 * units * inputs.max(units), 0.0);
-        transpose(tensors.recurrent, units, 3 * units, &mut tape.weights);
+        tape.recurrent.resize(3 * units * units, 0.0);
+        transpose(tensors.recurrent, units, 3 * units, &mut tape.recurrent);
+        if input_slope.is_some() {
+            tape.input.resize(3 * units * inputs, 0.0);
+            transpose(tensors.input, inputs, 3 * units, &mut tape.input);
+        }
+        if let Some((input_slope, false)) = &mut input_slope {
+            input_slope.fill(0.0);
+        }
         tape.carried.resize(columns * units, 0.0);
-        for step in (0..sequence.steps).rev() {
-            let first = step * columns;
-            let (earlier, slopes) = slopes.split_at_mut(first * units);
-            let gates = &mut tape.gates[first * width..][..columns * width];
-            let before = &tape.before[first * units..][..columns * units];
-            let carried = &mut tape.carried;
-            wide(
-                #[inline(always)]
-                || {
-                    let rows = gates.chunks_exact_mut(width).zip(before.chunks_exact(units));
-                    let slopes = slopes.chunks_exact(units).zip(carried.chunks_exact_mut(units));
-                    for (column, ((gates, h), (slope, carried))) in rows.zip(slopes).enumerate() {
-                        if sequence.holds(first + column) {
-                            gates.fill(0.0);
-                            carried.copy_from_slice(slope);
-                        } else {
-                            step_backward(gates, h, slope, carried);
-                        }
-                    }
-                },
-            );
-            let (slopes, weights) = (
-                View::rows_of(gates, units, width),
-                View::rows_of(&tape.weights, 0, units),
-            );
-            add_product([columns, 3 * units, units], slopes, weights, carried, (0, units));
-            for (column, carried) in carried.chunks_exact_mut(units).enumerate() {
-                if sequence.resets(first + column) {
-                    carried.fill(0.0);
-                }
+        let gradient = self.tensors_mut(gradient);
+        for span in sequence.spans().rev() {
+            for step in span.clone().rev() {
+                self.step_back(sequence, step, slopes, tape);
             }
-            if let Some(from) = first.checked_sub(columns) {
-                for (sum, slope) in earlier[from * units..].iter_mut().zip(&*carried) {
-                    *sum += slope;
-                }
-            } else if let Some(carry_slope) = &mut carry_slope {
-                carry_slope.copy_from_slice(carried);
+            let (first, count) = (span.start * columns, span.len() * columns);
+            let slopes = &tape.gates[..(first + count) * width];
+            let by_inputs = View::rows_of(slopes, first * width, width);
+            let by_memory = View::rows_of(slopes, first * width + units, width);
+            let (x, before) = (
+                View::columns_of(x, first * inputs, inputs),
+                View::columns_of(&tape.before, first * units, units),
+            );
+            add_product([inputs, count, 3 * units], x, by_inputs, gradient.input, (0, 3 * units));
+            add_product(
+                [units, count, 3 * units],
+                before,
+                by_memory,
+                gradient.recurrent,
+                (0, 3 * units),
+            );
+            let slopes = &slopes[first * width..];
+            add_column_sums(slopes, width, 0, gradient.input_bias);
+            add_column_sums(slopes, width, 3 * units, gradient.recurrent_bias);
+            if let Some((input_slope, _)) = &mut input_slope {
+                let weights = View::rows_of(&tape.input, 0, inputs);
+                let place = (first * inputs, inputs);
+                add_product([count, 3 * units, inputs], by_inputs, weights, input_slope, place);
             }
         }
+        if let Some(carry_slope) = carry_slope {
+            carry_slope.copy_from_slice(&tape.carried);
+        }
+    }
 
-        let gradient = self.tensors_mut(gradient);
-        let slopes = &tape.gates[..rows * width];
-        let (by_inputs, by_memory) = (View::rows_of(slopes, 0, width), View::rows_of(slopes, units, width));
-        let (x, before) = (View::columns_of(x, inputs), View::columns_of(&tape.before, units));
-        add_product([inputs, rows, 3 * units], x, by_inputs, gradient.input, (0, 3 * units));
-        add_product(
-            [units, rows, 3 * units],
-            before,
-            by_memory,
-            gradient.recurrent,
-            (0, 3 * units),
+    /// One step backward: slopes of its gates in their places, and of the memory before it in those of the step before.
+    fn step_back(self, sequence: Sequence<'_>, step: usize, slopes: &mut [f32], tape: &mut Tape) {
+        let (units, width, columns) = (self.units, 4 * self.units, sequence.columns);
+        let first = step * columns;
+        let (earlier, slopes) = slopes.split_at_mut(first * units);
+        let gates = &mut tape.gates[first * width..][..columns * width];
+        let before = &tape.before[first * units..][..columns * units];
+        let carried = &mut tape.carried;
+        wide(
+            #[inline(always)]
+            || {
+                let rows = gates.chunks_exact_mut(width).zip(before.chunks_exact(units));
+                let slopes = slopes.chunks_exact(units).zip(carried.chunks_exact_mut(units));
+                for (column, ((gates, h), (slope, carried))) in rows.zip(slopes).enumerate() {
+                    if sequence.holds(first + column) {
+                        gates.fill(0.0);
+                        carried.copy_from_slice(slope);
+                    } else {
+                        step_backward(gates, h, slope, carried);
+                    }
+                }
+            },
         );
-        add_column_sums(slopes, width, 0, gradient.input_bias);
-        add_column_sums(slopes, width, 3 * units, gradient.recurrent_bias);
-        if let Some((input_slope, adds)) = input_slope {
-            if !adds {
-                input_slope.fill(0.0);
+        let (slopes, weights) = (
+            View::rows_of(gates, units, width),
+            View::rows_of(&tape.recurrent, 0, units),
+        );
+        add_product([columns, 3 * units, units], slopes, weights, carried, (0, units));
+        for (column, carried) in carried.chunks_exact_mut(units).enumerate() {
+            if sequence.resets(first + column) {
+                carried.fill(0.0);
             }
-            transpose(tensors.input, inputs, 3 * units, &mut tape.weights);
-            let weights = View::rows_of(&tape.weights, 0, inputs);
-            add_product([rows, 3 * units, inputs], by_inputs, weights, input_slope, (0, inputs));
+        }
+        if let Some(from) = first.checked_sub(columns) {
+            for (sum, slope) in earlier[from * units..].iter_mut().zip(&*carried) {
+                *sum += slope;
+            }
         }
     }
 }

@@ -74,52 +74,77 @@ impl LstmSizes {
         for buffer in [&mut tape.before, &mut tape.cells_before, &mut tape.cells_shown] {
             buffer.resize(rows * units, 0.0);
         }
-        for gates in tape.gates.chunks_exact_mut(width) {
-            gates.copy_from_slice(tensors.bias);
-        }
-        let (x, weights) = (View::rows_of(x, 0, inputs), View::rows_of(tensors.input, 0, width));
-        add_product([rows, inputs, width], x, weights, &mut tape.gates, (0, width));
-        for step in 0..sequence.steps {
-            let first = step * columns;
-            let before = &mut tape.before[first * units..][..columns * units];
-            let cells_before = &mut tape.cells_before[first * units..][..columns * units];
-            let memories = before.chunks_exact_mut(units).zip(cells_before.chunks_exact_mut(units));
-            for (column, ((h, c), carry)) in memories.zip(carry.chunks_exact(2 * units)).enumerate() {
-                if sequence.resets(first + column) {
-                    h.fill(0.0);
-                    c.fill(0.0);
-                } else {
-                    c.copy_from_slice(&carry[..units]);
-                    h.copy_from_slice(&carry[units..]);
-                }
+        for span in sequence.spans() {
+            let (first, count) = (span.start * columns, span.len() * columns);
+            for gates in tape.gates[first * width..][..count * width].chunks_exact_mut(width) {
+                gates.copy_from_slice(tensors.bias);
             }
-            let gates = &mut tape.gates[first * width..][..columns * width];
-            let (h, weights) = (
-                View::rows_of(before, 0, units),
-                View::rows_of(tensors.recurrent, 0, width),
+            let (x, weights) = (
+                View::rows_of(x, first * inputs, inputs),
+                View::rows_of(tensors.input, 0, width),
             );
-            add_product([columns, units, width], h, weights, gates, (0, width));
-            let shown = &mut tape.cells_shown[first * units..][..columns * units];
-            let out = &mut out[first * units..][..columns * units];
-            wide(
-                #[inline(always)]
-                || {
-                    let memories = before.chunks_exact(units).zip(cells_before.chunks_exact(units));
-                    let after = carry.chunks_exact_mut(2 * units).zip(shown.chunks_exact_mut(units));
-                    let rows = gates.chunks_exact_mut(width).zip(out.chunks_exact_mut(units));
-                    for (column, (((h, c), (carry, shown)), (gates, out))) in memories.zip(after).zip(rows).enumerate()
-                    {
-                        if sequence.holds(first + column) {
-                            carry[..units].copy_from_slice(c);
-                            out.copy_from_slice(h);
-                        } else {
-                            step_forward(gates, c, &mut carry[..units], shown, out);
-                        }
-                        carry[units..].copy_from_slice(out);
-                    }
-                },
+            add_product(
+                [count, inputs, width],
+                x,
+                weights,
+                &mut tape.gates,
+                (first * width, width),
             );
+            for step in span {
+                self.step(&tensors, sequence, step, carry, out, tape);
+            }
         }
+    }
+
+    /// One step forward, after the products with its inputs; the memories go on.
+    fn step(
+        self,
+        tensors: &Tensors<&[f32]>,
+        sequence: Sequence<'_>,
+        step: usize,
+        carry: &mut [f32],
+        out: &mut [f32],
+        tape: &mut Tape,
+    ) {
+        let (units, width, columns) = (self.units, 4 * self.units, sequence.columns);
+        let first = step * columns;
+        let before = &mut tape.before[first * units..][..columns * units];
+        let cells_before = &mut tape.cells_before[first * units..][..columns * units];
+        let memories = before.chunks_exact_mut(units).zip(cells_before.chunks_exact_mut(units));
+        for (column, ((h, c), carry)) in memories.zip(carry.chunks_exact(2 * units)).enumerate() {
+            if sequence.resets(first + column) {
+                h.fill(0.0);
+                c.fill(0.0);
+            } else {
+                c.copy_from_slice(&carry[..units]);
+                h.copy_from_slice(&carry[units..]);
+            }
+        }
+        let gates = &mut tape.gates[first * width..][..columns * width];
+        let (h, weights) = (
+            View::rows_of(before, 0, units),
+            View::rows_of(tensors.recurrent, 0, width),
+        );
+        add_product([columns, units, width], h, weights, gates, (0, width));
+        let shown = &mut tape.cells_shown[first * units..][..columns * units];
+        let out = &mut out[first * units..][..columns * units];
+        wide(
+            #[inline(always)]
+            || {
+                let memories = before.chunks_exact(units).zip(cells_before.chunks_exact(units));
+                let after = carry.chunks_exact_mut(2 * units).zip(shown.chunks_exact_mut(units));
+                let rows = gates.chunks_exact_mut(width).zip(out.chunks_exact_mut(units));
+                for (column, (((h, c), (carry, shown)), (gates, out))) in memories.zip(after).zip(rows).enumerate() {
+                    if sequence.holds(first + column) {
+                        carry[..units].copy_from_slice(c);
+                        out.copy_from_slice(h);
+                    } else {
+                        step_forward(gates, c, &mut carry[..units], shown, out);
+                    }
+                    carry[units..].copy_from_slice(out);
+                }
+            },
+        );
     }
 
     /// From the slopes of the outputs (which are overwritten) to those of the tensors (added to `gradient`), of the inputs (added if `adds`,
@@ -133,83 +158,102 @@ impl LstmSizes {
         slopes: &mut [f32],
         tape: &mut Tape,
         gradient: &mut [f32],
-        input_slope: Option<(&mut [f32], bool)>,
-        mut carry_slope: Option<&mut [f32]>,
+        mut input_slope: Option<(&mut [f32], bool)>,
+        carry_slope: Option<&mut [f32]>,
     ) {
         let Self { inputs, units } = self;
-        let (rows, columns, width) = (sequence.rows(), sequence.columns, 4 * units);
+        let (columns, width) = (sequence.columns, 4 * units);
         let tensors = self.tensors(parameters);
-        tape.weights.resize(width * inputs.max(units), 0.0);
-        transpose(tensors.recurrent, units, width, &mut tape.weights);
+        tape.recurrent.resize(width * units, 0.0);
+        transpose(tensors.recurrent, units, width, &mut tape.recurrent);
+        if input_slope.is_some() {
+            tape.input.resize(width * inputs, 0.0);
+            transpose(tensors.input, inputs, width, &mut tape.input);
+        }
+        if let Some((input_slope, false)) = &mut input_slope {
+            input_slope.fill(0.0);
+        }
         tape.carried.resize(columns * units, 0.0);
         tape.cells_carried.clear();
         tape.cells_carried.resize(columns * units, 0.0);
-        for step in (0..sequence.steps).rev() {
-            let first = step * columns;
-            let (earlier, slopes) = slopes.split_at_mut(first * units);
-            let gates = &mut tape.gates[first * width..][..columns * width];
-            let part = first * units..(first + columns) * units;
-            let (cells, shown) = (&tape.cells_before[part.clone()], &tape.cells_shown[part]);
-            let (carried, cells_carried) = (&mut tape.carried, &mut tape.cells_carried);
-            wide(
-                #[inline(always)]
-                || {
-                    let rows = gates.chunks_exact_mut(width).zip(slopes.chunks_exact(units));
-                    let cells = cells.chunks_exact(units).zip(shown.chunks_exact(units));
-                    let memories = carried
-                        .chunks_exact_mut(units)
-                        .zip(cells_carried.chunks_exact_mut(units));
-                    for (column, (((gates, slope), (c, shown)), (carried, cells_carried))) in
-                        rows.zip(cells).zip(memories).enumerate()
-                    {
-                        if sequence.holds(first + column) {
-                            gates.fill(0.0);
-                            carried.copy_from_slice(slope);
-                        } else {
-                            carried.fill(0.0);
-                            step_backward(gates, c, shown, slope, cells_carried);
-                        }
-                    }
-                },
-            );
-            let (slopes, weights) = (View::rows_of(gates, 0, width), View::rows_of(&tape.weights, 0, units));
-            add_product([columns, width, units], slopes, weights, carried, (0, units));
-            let memories = carried
-                .chunks_exact_mut(units)
-                .zip(cells_carried.chunks_exact_mut(units));
-            for (column, (carried, cells_carried)) in memories.enumerate() {
-                if sequence.resets(first + column) {
-                    carried.fill(0.0);
-                    cells_carried.fill(0.0);
-                }
+        let gradient = self.tensors_mut(gradient);
+        for span in sequence.spans().rev() {
+            for step in span.clone().rev() {
+                self.step_back(sequence, step, slopes, tape);
             }
-            if let Some(from) = first.checked_sub(columns) {
-                for (sum, slope) in earlier[from * units..].iter_mut().zip(&*carried) {
-                    *sum += slope;
-                }
-            } else if let Some(carry_slope) = &mut carry_slope {
-                let memories = cells_carried.chunks_exact(units).zip(carried.chunks_exact(units));
-                for (place, (c, h)) in carry_slope.chunks_exact_mut(2 * units).zip(memories) {
-                    place[..units].copy_from_slice(c);
-                    place[units..].copy_from_slice(h);
-                }
+            let (first, count) = (span.start * columns, span.len() * columns);
+            let slopes = &tape.gates[..(first + count) * width];
+            let by_gates = View::rows_of(slopes, first * width, width);
+            let (x, before) = (
+                View::columns_of(x, first * inputs, inputs),
+                View::columns_of(&tape.before, first * units, units),
+            );
+            add_product([inputs, count, width], x, by_gates, gradient.input, (0, width));
+            add_product([units, count, width], before, by_gates, gradient.recurrent, (0, width));
+            add_column_sums(&slopes[first * width..], width, 0, gradient.bias);
+            if let Some((input_slope, _)) = &mut input_slope {
+                let weights = View::rows_of(&tape.input, 0, inputs);
+                let place = (first * inputs, inputs);
+                add_product([count, width, inputs], by_gates, weights, input_slope, place);
             }
         }
-
-        let gradient = self.tensors_mut(gradient);
-        let slopes = &tape.gates[..rows * width];
-        let by_gates = View::rows_of(slopes, 0, width);
-        let (x, before) = (View::columns_of(x, inputs), View::columns_of(&tape.before, units));
-        add_product([inputs, rows, width], x, by_gates, gradient.input, (0, width));
-        add_product([units, rows, width], before, by_gates, gradient.recurrent, (0, width));
-        add_column_sums(slopes, width, 0, gradient.bias);
-        if let Some((input_slope, adds)) = input_slope {
-            if !adds {
-                input_slope.fill(0.0);
+        if let Some(carry_slope) = carry_slope {
+            let memories = tape
+                .cells_carried
+                .chunks_exact(units)
+                .zip(tape.carried.chunks_exact(units));
+            for (place, (c, h)) in carry_slope.chunks_exact_mut(2 * units).zip(memories) {
+                place[..units].copy_from_slice(c);
+                place[units..].copy_from_slice(h);
             }
-            transpose(tensors.input, inputs, width, &mut tape.weights);
-            let weights = View::rows_of(&tape.weights, 0, inputs);
-            add_product([rows, width, inputs], by_gates, weights, input_slope, (0, inputs));
+        }
+    }
+
+    /// One step backward: slopes of its gates in their places, of the memory before it in those of the step before and of its cells.
+    fn step_back(self, sequence: Sequence<'_>, step: usize, slopes: &mut [f32], tape: &mut Tape) {
+        let (units, width, columns) = (self.units, 4 * self.units, sequence.columns);
+        let first = step * columns;
+        let (earlier, slopes) = slopes.split_at_mut(first * units);
+        let gates = &mut tape.gates[first * width..][..columns * width];
+        let part = first * units..(first + columns) * units;
+        let (cells, shown) = (&tape.cells_before[part.clone()], &tape.cells_shown[part]);
+        let (carried, cells_carried) = (&mut tape.carried, &mut tape.cells_carried);
+        wide(
+            #[inline(always)]
+            || {
+                let rows = gates.chunks_exact_mut(width).zip(slopes.chunks_exact(units));
+                let cells = cells.chunks_exact(units).zip(shown.chunks_exact(units));
+                let memories = carried
+                    .chunks_exact_mut(units)
+                    .zip(cells_carried.chunks_exact_mut(units));
+                for (column, (((gates, slope), (c, shown)), (carried, cells_carried))) in
+                    rows.zip(cells).zip(memories).enumerate()
+                {
+                    if sequence.holds(first + column) {
+                        gates.fill(0.0);
+                        carried.copy_from_slice(slope);
+                    } else {
+                        carried.fill(0.0);
+                        step_backward(gates, c, shown, slope, cells_carried);
+                    }
+                }
+            },
+        );
+        let (slopes, weights) = (View::rows_of(gates, 0, width), View::rows_of(&tape.recurrent, 0, units));
+        add_product([columns, width, units], slopes, weights, carried, (0, units));
+        let memories = carried
+            .chunks_exact_mut(units)
+            .zip(cells_carried.chunks_exact_mut(units));
+        for (column, (carried, cells_carried)) in memories.enumerate() {
+            if sequence.resets(first + column) {
+                carried.fill(0.0);
+                cells_carried.fill(0.0);
+            }
+        }
+        if let Some(from) = first.checked_sub(columns) {
+            for (sum, slope) in earlier[from * units..].iter_mut().zip(&*carried) {
+                *sum += slope;
+            }
         }
     }
 }

@@ -20,6 +20,9 @@ pub struct Sequence<'a> {
     pub flags: &'a [u8],
 }
 
+/// Rows that are worked on together, so that what one part of a kernel writes is still in a near cache when the next reads it.
+const SPAN: usize = 512;
+
 impl Sequence<'_> {
     /// One step of so many memories.
     pub fn of_one_step(columns: usize) -> Self {
@@ -28,6 +31,12 @@ impl Sequence<'_> {
             columns,
             flags: &[],
         }
+    }
+
+    /// The steps in spans that are worked on together; their length depends on the number of columns only.
+    pub(super) fn spans(&self) -> impl DoubleEndedIterator<Item = std::ops::Range<usize>> + use<> {
+        let (steps, len) = (self.steps, (SPAN / self.columns.max(1)).max(1));
+        (0..steps).step_by(len).map(move |from| from..(from + len).min(steps))
     }
 
     /// Steps x columns.
@@ -61,8 +70,9 @@ pub struct Tape {
     /// Slopes of the memory between two steps.
     pub(super) carried: Vec<f32>,
     pub(super) cells_carried: Vec<f32>,
-    /// Weights turned over.
-    pub(super) weights: Vec<f32>,
+    /// Weights turned over, of the inputs and of the memory.
+    pub(super) input: Vec<f32>,
+    pub(super) recurrent: Vec<f32>,
 }
 
 /// A matrix somewhere in a buffer: element (i, j) is `data[at + i * row + j * step]`.
@@ -79,11 +89,11 @@ impl<'a> View<'a> {
     pub(super) fn rows_of(data: &'a [f32], at: usize, row: usize) -> Self {
         Self { data, at, row, step: 1 }
     }
-    /// The columns of such rows.
-    pub(super) fn columns_of(data: &'a [f32], row: usize) -> Self {
+    /// The columns of such rows, `at` behind the first.
+    pub(super) fn columns_of(data: &'a [f32], at: usize, row: usize) -> Self {
         Self {
             data,
-            at: 0,
+            at,
             row: 1,
             step: row,
         }
