@@ -1,14 +1,18 @@
 //! Adam, and what Adam-Rel (arXiv 2412.17113) changes about it: one line in [`Adam::begin_update`].
 
 use super::{Optimizer, StepNorms};
-use crate::network::{AgentContext, field_key};
+use crate::network::AgentContext;
 use crate::real::{Real, wide};
+use starling_components::EntityName;
 use starling_components::clock::Clocks;
 use starling_components::fault::Fault;
 use starling_components::learn::ReplicaState;
 use starling_components::learners::adam::{AdamSettings, Reset};
 use starling_components::random::Key;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+/// What a drawn rate is keyed by: as `field_key` does, but asked for in every step, so that the name is made once.
+static RATE: LazyLock<EntityName> = LazyLock::new(|| EntityName::new("field", "optimizer.rate"));
 
 /// Adam with clipping by the global norm.
 #[derive(Debug, Clone)]
@@ -50,7 +54,7 @@ impl Adam {
 
 impl Optimizer for Adam {
     fn rate(&self, clocks: &Clocks, replica: u32, key: Key) -> f64 {
-        self.0.rate.at(clocks, replica, field_key(key, "optimizer.rate"))
+        self.0.rate.at(clocks, replica, key.entity(&RATE))
     }
 
     fn begin_update(&self, state: &mut ReplicaState<'_>) {
