@@ -82,7 +82,8 @@ mod tests {
     #[test]
     fn a_panic_lets_everyone_go() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-        let caught = std::panic::catch_unwind(|| pool.install(|| keep_awake::<()>(1, || panic!("on purpose"))));
+        let learn = || pool.install(|| keep_awake::<()>(1, || panic!("on purpose")));
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(learn));
         assert!(caught.is_err());
         check(3, 1);
     }

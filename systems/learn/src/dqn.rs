@@ -113,7 +113,7 @@ impl Dqn {
     /// The builder of the kind `dqn`.
     ///
     /// # Errors
-    /// Values out of range; a policy without action-values; seats that take turns or change.
+    /// Values out of range; a policy without action-values or with a memory; seats that take turns or change.
     pub fn build(settings: &DqnSettings, context: LearnerContext) -> Result<Self, Fault> {
         let agent = &context.agent;
         check(settings)?;
@@ -121,6 +121,11 @@ impl Dqn {
             let fault = Fault::pipeline("`dqn` learns the values of moves, and the policy has no `q` head");
             return Err(fault.advise("say e.g. `heads = { q = [{ dense = 120 }, { dense = 84 }] }` in the policy"));
         };
+        if agent.network.carry() > 0 {
+            let fault =
+                Fault::pipeline("`dqn` learns from single transitions, and the policy remembers what was before");
+            return Err(fault.advise("leave out layers that remember, or use `learner.ppo`"));
+        }
         if agent.rows_vary || agent.seats_change {
             let fault = Fault::pipeline("`dqn` needs seats that always act and in which the same agent always sits");
             return Err(fault.advise("use `learner.ppo`"));

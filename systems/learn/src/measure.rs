@@ -54,6 +54,7 @@ impl Trainee {
         let parameters = network.initialise(key);
         let n = parameters.len();
         let indifferent = -starling_components::maths::ln(network.head.outputs() as f32);
+        rollout.carry = vec![0.0; rollout.lanes * rollout.seats * network.carry()];
         rollout.log_probs.fill(indifferent);
         rollout.values.fill(0.0);
         rollout.carry = vec![0.0; rollout.lanes * rollout.seats * network.carry()];
@@ -126,8 +127,8 @@ impl Trainee {
     }
 }
 
-/// Two per weight and place that it is used at: forward, again for the weights' gradient, and again for the input's, unless the input is
-/// the observation.
+/// Two per weight and place that it is used at: forward, again for the weights' gradient, and again for that of what they multiply, unless it is the
+/// observation.
 fn flop_per_row(network: &Network) -> f64 {
     let lists = [
         (&network.trunk, true),
@@ -137,15 +138,18 @@ fn flop_per_row(network: &Network) -> f64 {
     let mut flop = 0.0;
     for (stages, on_observation) in lists {
         for (place, stage) in stages.iter().enumerate() {
-            let passes = if on_observation && place == 0 { 2.0 } else { 3.0 };
-            flop += passes * 2.0 * uses(stage) as f64;
+            for (matrix, uses) in uses(stage).into_iter().enumerate() {
+                // A recurrent layer's first matrix multiplies its input, its second what it remembers.
+                let first = on_observation && place == 0 && matrix == 0;
+                flop += if first { 2.0 } else { 3.0 } * 2.0 * uses as f64;
+            }
         }
     }
     flop
 }
 
-/// Products of one row's forward pass.
-fn uses(stage: &Stage) -> usize {
+/// Products of one row's forward pass, for each matrix.
+fn uses(stage: &Stage) -> Vec<usize> {
     if let Some(Kernel::Conv {
         height,
         width,
@@ -156,11 +160,11 @@ fn uses(stage: &Stage) -> usize {
     }) = stage.layer.kernel()
     {
         // Windows hang over the edge; what hangs over is not computed.
-        return pairs(height, side) * pairs(width, side) * channels * features;
+        return vec![pairs(height, side) * pairs(width, side) * channels * features];
     }
     let matrices = stage.layer.tensors();
     let matrices = matrices.iter().filter(|tensor| tensor.shape.len() > 1);
-    matrices.map(|tensor| tensor.shape.iter().product::<usize>()).sum()
+    matrices.map(|tensor| tensor.shape.iter().product()).collect()
 }
 
 /// Pairs of a place on a line of `length` and a place within `side` around it that lies on the line too.
@@ -232,6 +236,12 @@ mod tests {
             r#"{"heads": {"actor": [{"dense": 8}], "critic": [{"dense": 4}]}}"#,
             &[10],
             2.0 * (2.0 * 120.0 + 3.0 * (8.0 * 6.0 + 4.0)),
+        );
+        // Three gates, of which each multiplies the input and the memory.
+        check(
+            r#"{"layers": [{"gru": 8}]}"#,
+            &[5],
+            2.0 * (2.0 * 5.0 * 24.0 + 3.0 * (8.0 * 24.0 + 8.0 * 7.0)),
         );
         // A 3 x 3 window on a 3 x 2 grid: 7 pairs of rows, 4 of columns.
         check(

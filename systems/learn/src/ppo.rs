@@ -2,19 +2,19 @@
 //!
 //! [`Ppo::learn`] is the algorithm; the parts below it say what is computed, [`crate::network::pass`] how it is made fast. Minibatches are
 //! cut into shards of [`SHARD`] rows whose losses and gradients are added in shard order, so that several threads may work on one minibatch
-//! without changing a bit.
+//! without changing a bit. Where actor and critic share nothing, each of them learns by itself, and two threads share not even a gradient.
 //!
 //! An agent with a memory learns from whole columns, a lane and a seat through all steps of the rollout: its minibatches and shards are sets
 //! of columns, and gradients go back through time to the rollout's start, where the memory is what it was when acting.
 
 use crate::batch::{Batch, permutation};
 use crate::learner::LearnerContext;
+use crate::network::parts::Part;
 use crate::network::{Network, field_key};
 use crate::optimizer::Optimizer;
 use crate::ppo_loss::{LossSettings, LossSums, normaliser};
 use crate::ppo_shard::{Shard, ShardSpace};
 use crate::report::{Detail, Reporter};
-use rayon::prelude::*;
 use starling_components::fault::Fault;
 use starling_components::learn::{Experience, Learn, LearnContext, LearnReport, ReplicaState};
 use starling_components::learners::ppo::PpoSettings;
@@ -103,7 +103,8 @@ impl Learn for Ppo {
             _ => self.shard_units() * self.settings.steps,
         };
         let n = self.network.layout.len();
-        Batch::bytes(rows) + minibatch.div_ceil(shard) * self.network.pass_bytes(shard.min(minibatch)) + 4 * 2 * n
+        let passes = self.network.parts().len() * minibatch.div_ceil(shard);
+        Batch::bytes(rows) + passes * self.network.pass_bytes(shard.min(minibatch)) + 4 * 2 * n
     }
 }
 
@@ -209,6 +210,7 @@ impl Ppo {
         };
         let mut reporter = Reporter::new(self.detail(), loss);
         let mut clocks = context.clocks;
+        let cut = self.network.parameters_of(self.network.parts()[0]).end;
 
         // (3) Epochs of minibatches in a fresh order.
         for epoch in 0..s.epochs {
@@ -233,7 +235,7 @@ impl Ppo {
                 let rate = self.optimizer.rate(&clocks, context.replica, context.key);
                 let norms = self
                     .optimizer
-                    .step(state, &workspace.gradient, rate, &mut workspace.update)
+                    .step_parts(state, &workspace.gradient, cut, rate, &mut workspace.update)
                     .map_err(|fault| place(&fault.message))?;
                 if !norms.update.is_finite() {
                     return Err(place(&format!(
@@ -308,31 +310,26 @@ impl Ppo {
             advantage_scale: scale,
             weight: 1.0 / batch.samples_of(units) as f32,
         };
+        let (parts, n) = (self.network.parts(), self.network.layout.len());
         let count = units.len().div_ceil(self.shard_units());
-        shards.resize_with(count.max(shards.len()), Default::default);
-        let shards = &mut shards[..count];
-        if count == 1 {
-            job.run(units, &mut shards[0])?;
-        } else {
-            shards
-                .par_iter_mut()
-                .zip(units.par_chunks(self.shard_units()))
-                .try_for_each(|(space, units)| job.run(units, space))?;
-        }
-        // In shard order, whoever computed them.
-        let mut sums = LossSums::default();
-        gradient.clear();
-        gradient.extend_from_slice(shards[0].pass.gradient());
-        update.resize(gradient.len(), 0.0);
-        for (index, shard) in shards.iter().enumerate() {
-            sums.add(&shard.sums);
-            if index > 0 {
-                for (total, part) in gradient.iter_mut().zip(shard.pass.gradient()) {
-                    *total += part;
-                }
+        shards.resize_with((parts.len() * count).max(shards.len()), Default::default);
+        gradient.resize(n, 0.0);
+        update.resize(n, 0.0);
+        let shard_units = self.shard_units();
+        match *parts {
+            [first, second] => {
+                let (first_shards, second_shards) = shards.split_at_mut(count);
+                let (first_gradient, second_gradient) = gradient.split_at_mut(self.network.parameters_of(second).start);
+                let (first, second) = rayon::join(
+                    || job.part(first, units, shard_units, first_shards, first_gradient),
+                    || job.part(second, units, shard_units, &mut second_shards[..count], second_gradient),
+                );
+                let mut sums = first?;
+                sums.add(&second?);
+                Ok(sums)
             }
+            _ => job.part(Part::Whole, units, shard_units, &mut shards[..count], gradient),
         }
-        Ok(sums)
     }
 }
 

@@ -78,9 +78,19 @@ impl LossSums {
 /// Adds the sample's losses to `sums` and returns the slopes of its total loss. The ratio is also returned.
 #[inline(always)]
 pub fn sample_loss<T: Real>(settings: &LossSettings<T>, s: &Sample<T>, sums: &mut LossSums) -> (Slopes<T>, T) {
-    let half = T::of(0.5);
-    let clip = settings.clip;
+    let (log_prob, ratio) = policy_loss(settings, s, sums);
+    let slopes = Slopes {
+        log_prob,
+        entropy: -settings.entropy_weight,
+        value: value_loss(settings, s, sums),
+    };
+    (slopes, ratio)
+}
 
+/// What the policy head has to know: adds the sample's loss and entropy to `sums` and returns the slope by its log-probability, and the ratio.
+#[inline(always)]
+pub fn policy_loss<T: Real>(settings: &LossSettings<T>, s: &Sample<T>, sums: &mut LossSums) -> (T, T) {
+    let clip = settings.clip;
     let log_ratio = s.log_prob - s.old_log_prob;
     let ratio = log_ratio.exp();
     let clipped_ratio = ratio.max(T::ONE - clip).min(T::ONE + clip);
@@ -89,7 +99,16 @@ pub fn sample_loss<T: Real>(settings: &LossSettings<T>, s: &Sample<T>, sums: &mu
     sums.policy += (-plain.min(clipped)).wide();
     // The minimum is the plain term where the ratio is inside the clip or would make the loss worse; there d ratio / d log_prob = ratio.
     let by_log_prob = if plain <= clipped { -plain } else { T::ZERO };
+    sums.entropy += s.entropy.wide();
+    sums.approx_kl += ((ratio - T::ONE) - log_ratio).wide();
+    sums.clipped += f64::from((ratio - T::ONE).abs() > clip);
+    (by_log_prob, ratio)
+}
 
+/// What the value head has to know: adds the sample's value loss to `sums` and returns the slope by its value.
+#[inline(always)]
+pub fn value_loss<T: Real>(settings: &LossSettings<T>, s: &Sample<T>, sums: &mut LossSums) -> T {
+    let clip = settings.clip;
     let error = s.value - s.target;
     let (mut value_loss, mut by_value) = (error * error, error);
     if settings.clip_value {
@@ -102,18 +121,8 @@ pub fn sample_loss<T: Real>(settings: &LossSettings<T>, s: &Sample<T>, sums: &mu
             by_value = if inside { clipped_error } else { T::ZERO };
         }
     }
-    sums.value += (half * value_loss).wide();
-
-    sums.entropy += s.entropy.wide();
-    sums.approx_kl += ((ratio - T::ONE) - log_ratio).wide();
-    sums.clipped += f64::from((ratio - T::ONE).abs() > clip);
-
-    let slopes = Slopes {
-        log_prob: by_log_prob,
-        entropy: -settings.entropy_weight,
-        value: settings.value_weight * by_value,
-    };
-    (slopes, ratio)
+    sums.value += (T::of(0.5) * value_loss).wide();
+    settings.value_weight * by_value
 }
 
 /// Mean and the factor that brings the population standard deviation to 1: `1 / (std + 1e-8)`. Summed in `f64` in the order given.

@@ -3,10 +3,12 @@
 use crate::batch::Batch;
 use crate::distribution::categorical_rows::{CategoricalRows, LANES};
 use crate::distribution::gaussian;
+use crate::network::parts::Part;
 use crate::network::pass::{Outputs, Pass};
 use crate::network::{Head, Network};
-use crate::ppo_loss::{LossSettings, LossSums, Sample, sample_loss};
+use crate::ppo_loss::{LossSettings, LossSums, Sample, policy_loss, value_loss};
 use crate::real::wide;
+use rayon::prelude::*;
 use starling_components::fault::Fault;
 use starling_components::learn::Experience;
 
@@ -36,8 +38,39 @@ pub(crate) struct Shard<'a> {
 }
 
 impl Shard<'_> {
-    /// Forward, loss, backward over the samples of these units: samples, or whole columns of an agent with a memory.
-    pub(crate) fn run(&self, units: &[u32], space: &mut ShardSpace) -> Result<(), Fault> {
+    /// A part of the network over all units, `each` of them per shard: loss sums and, in `gradient`, the gradient of the part's parameters.
+    pub(crate) fn part(
+        &self,
+        part: Part,
+        units: &[u32],
+        each: usize,
+        shards: &mut [ShardSpace],
+        gradient: &mut [f32],
+    ) -> Result<LossSums, Fault> {
+        if let [space] = shards {
+            self.run(part, units, space)?;
+        } else {
+            shards
+                .par_iter_mut()
+                .zip(units.par_chunks(each))
+                .try_for_each(|(space, units)| self.run(part, units, space))?;
+        }
+        // In shard order, whoever computed them.
+        let mut sums = LossSums::default();
+        for (index, shard) in shards.iter().enumerate() {
+            sums.add(&shard.sums);
+            let own = &shard.pass.gradient()[self.network.parameters_of(part)];
+            if index == 0 {
+                gradient.copy_from_slice(own);
+            } else {
+                gradient.iter_mut().zip(own).for_each(|(total, x)| *total += x);
+            }
+        }
+        Ok(sums)
+    }
+
+    /// Forward, loss, backward of a part of the network over the samples of these units: samples, or whole columns of an agent with a memory.
+    pub(crate) fn run(&self, part: Part, units: &[u32], space: &mut ShardSpace) -> Result<(), Fault> {
         let ShardSpace {
             pass,
             sums,
@@ -48,7 +81,7 @@ impl Shard<'_> {
         } = space;
         self.batch.expand(units, samples);
         *sums = LossSums::default();
-        self.network.begin(pass);
+        self.network.begin_part(pass, part);
         if self.network.carry() > 0 {
             let memories = &self.batch.memories;
             flags.clear();
@@ -58,7 +91,7 @@ impl Shard<'_> {
                 .iter()
                 .for_each(|&column| carry.extend_from_slice(memories.carry(column)));
         }
-        let block = self.network.block_rows().unwrap_or(samples.len()).max(1);
+        let block = self.network.block_rows(part).unwrap_or(samples.len()).max(1);
         for samples in samples.chunks(block) {
             let observations = samples.iter().map(|&i| self.batch.observation(self.experience, i));
             self.network.gather(pass, observations);
@@ -72,7 +105,7 @@ impl Shard<'_> {
         Ok(())
     }
 
-    /// The loss of every sample, added to `sums`, and its slopes by the network's outputs.
+    /// The loss of every sample, as far as the pass's outputs go, added to `sums`, and its slopes by these outputs.
     fn slopes(&self, samples: &[u32], pass: &mut Pass, distribution: &mut CategoricalRows, sums: &mut LossSums) {
         let out = self.network.outputs(pass);
         wide(
@@ -99,10 +132,7 @@ impl Shard<'_> {
     ) {
         let policy = out.policy.chunks(LANES * moves);
         let slopes = out.policy_slope.chunks_mut(LANES * moves);
-        let value = out.value.chunks(LANES).zip(out.value_slope.chunks_mut(LANES));
-        for (((samples, policy), policy_slope), (value, value_slope)) in
-            samples.chunks(LANES).zip(policy).zip(slopes).zip(value)
-        {
+        for ((samples, policy), policy_slope) in samples.chunks(LANES).zip(policy).zip(slopes) {
             distribution.fill(policy, moves, |row| {
                 self.batch.legal(self.experience, samples[row], moves)
             });
@@ -111,38 +141,35 @@ impl Shard<'_> {
             for (row, &index) in samples.iter().enumerate() {
                 if self.batch.memories.waits(index) {
                     // All its slopes are zero.
-                    value_slope[row] = 0.0;
                     continue;
                 }
                 actions[row] = self.batch.discrete_action(self.experience, index);
-                let mut sample = self.sample(index, value[row]);
+                let mut sample = self.sample(index);
                 sample.log_prob = distribution.log_prob(row, actions[row]);
                 sample.entropy = distribution.entropy[row];
-                let slopes = sample_loss(&self.loss, &sample, sums).0;
-                by_log_prob[row] = slopes.log_prob * self.weight;
-                by_entropy[row] = slopes.entropy * self.weight;
-                value_slope[row] = slopes.value * self.weight;
+                by_log_prob[row] = policy_loss(&self.loss, &sample, sums).0 * self.weight;
+                by_entropy[row] = -self.loss.entropy_weight * self.weight;
             }
             distribution.gradient(&actions, &by_log_prob, &by_entropy, policy_slope);
         }
+        self.values(samples, out.value, out.value_slope, sums);
     }
 
     #[inline(always)]
     fn gaussian(&self, samples: &[u32], components: usize, log_std: &[f32], out: Outputs<'_>, sums: &mut LossSums) {
-        for (row, &index) in samples.iter().enumerate() {
-            let at = row * components..(row + 1) * components;
-            let (mean, mean_slope) = (&out.policy[at.clone()], &mut out.policy_slope[at]);
+        let means = out.policy.chunks_exact(components);
+        let slopes = out.policy_slope.chunks_exact_mut(components);
+        for ((&index, mean), mean_slope) in samples.iter().zip(means).zip(slopes) {
             if self.batch.memories.waits(index) {
                 mean_slope.fill(0.0);
-                out.value_slope[row] = 0.0;
                 continue;
             }
             let action = self.batch.box_action(self.experience, index, components);
-            let mut sample = self.sample(index, out.value[row]);
+            let mut sample = self.sample(index);
             sample.log_prob = gaussian::log_prob(mean, log_std, action);
             sample.entropy = gaussian::entropy(log_std);
-            let slopes = sample_loss(&self.loss, &sample, sums).0;
-            let (by_log_prob, by_entropy) = (slopes.log_prob * self.weight, slopes.entropy * self.weight);
+            let by_log_prob = policy_loss(&self.loss, &sample, sums).0 * self.weight;
+            let by_entropy = -self.loss.entropy_weight * self.weight;
             gaussian::gradient(
                 mean,
                 log_std,
@@ -152,18 +179,32 @@ impl Shard<'_> {
                 mean_slope,
                 out.log_std_slope,
             );
-            out.value_slope[row] = slopes.value * self.weight;
+        }
+        self.values(samples, out.value, out.value_slope, sums);
+    }
+
+    /// The value loss of every sample and its slope.
+    #[inline(always)]
+    fn values(&self, samples: &[u32], values: &[f32], slopes: &mut [f32], sums: &mut LossSums) {
+        for ((&index, &value), slope) in samples.iter().zip(values).zip(slopes) {
+            if self.batch.memories.waits(index) {
+                *slope = 0.0;
+                continue;
+            }
+            let mut sample = self.sample(index);
+            sample.value = value;
+            *slope = value_loss(&self.loss, &sample, sums) * self.weight;
         }
     }
 
-    /// What the rollout holds of a sample, and its value now.
+    /// What the rollout holds of a sample.
     #[inline(always)]
-    fn sample(&self, index: u32, value: f32) -> Sample<f32> {
+    fn sample(&self, index: u32) -> Sample<f32> {
         let i = index as usize;
         Sample {
             log_prob: 0.0,
             entropy: 0.0,
-            value,
+            value: 0.0,
             old_log_prob: self.batch.log_probs[i],
             old_value: self.batch.values[i],
             advantage: (self.batch.advantages[i] - self.advantage_mean) * self.advantage_scale,

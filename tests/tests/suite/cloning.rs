@@ -176,6 +176,13 @@ fn cloning_refuses_what_it_cannot_repeat() {
         &text.replace("[agent.pupil]", "[agent.pupil]\nnormalize = { observations = true }"),
         &["learnt from as it was recorded"],
     );
+    check_refused(
+        &text.replace("critic = [] }", "critic = [{ gru = 4 }] }"),
+        &[
+            "`behaviour_cloning` cannot teach a network with a memory",
+            "learn by `ppo`",
+        ],
+    );
     // Training episodes of the source can be imitated too.
     let trained = Bench::new(
         &text

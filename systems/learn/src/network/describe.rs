@@ -71,6 +71,8 @@ pub struct Network {
     /// How each tensor of the layout starts.
     pub inits: Vec<Init>,
     pub(crate) plan: Option<Plan>,
+    /// See [`Plan::towers`].
+    pub(crate) towers: Option<[Plan; 2]>,
 }
 
 impl std::fmt::Debug for Network {
@@ -200,6 +202,7 @@ impl Builder<'_> {
             layout: Arc::new(self.layout),
             inits: self.inits,
             plan: None,
+            towers: None,
         };
         network.plan = Plan::of(&network);
         Ok(network)
@@ -311,8 +314,10 @@ impl Network {
             layout: Arc::new(builder.layout),
             inits: builder.inits,
             plan: None,
+            towers: None,
         };
         network.plan = Plan::of(&network);
+        network.towers = Plan::towers(&network);
         Ok(network)
     }
 

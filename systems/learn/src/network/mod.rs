@@ -21,6 +21,7 @@ pub mod layer_norm;
 pub mod lstm;
 mod memory;
 mod names;
+pub mod parts;
 pub mod pass;
 pub mod plain;
 mod plan;

@@ -8,6 +8,7 @@ use super::graph_sequence::GraphSequence;
 use super::input::{InputRows, Reading};
 use super::kernels::Scratch;
 use super::memory::Memory;
+use super::parts::Part;
 use super::{Head, Network};
 use starling_components::fault::Fault;
 use starling_components::spaces::Observations;
@@ -18,6 +19,8 @@ const BLOCK_NUMBERS: usize = 1 << 17;
 /// The buffers of one shard.
 #[derive(Debug, Default)]
 pub struct Pass {
+    /// What of the network passes.
+    pub(super) part: Part,
     pub(super) input: InputRows,
     /// Outputs and their slopes, per op.
     pub(super) outs: Vec<Vec<f32>>,
@@ -33,7 +36,7 @@ pub struct Pass {
     pub(super) distinct: [Vec<f32>; 2],
 }
 
-/// Outputs of a forward pass, and where their slopes go.
+/// Outputs of a forward pass, and where their slopes go. Those of an actor alone have no values, those of a critic alone nothing else.
 #[derive(Debug)]
 pub struct Outputs<'a> {
     /// Logits, action-values or means, `[rows, outputs]`.
@@ -76,15 +79,22 @@ impl Pass {
 impl Network {
     /// Puts rows into the pass: for every row its observations (a buffer of some rollout) and where it starts in them.
     pub fn gather<'a>(&self, pass: &mut Pass, rows: impl Iterator<Item = (Observations<'a>, usize)> + Clone) {
-        let reading = self.plan.as_ref().map_or(Reading::Whole, |plan| plan.reading);
+        let reading = self.plan_of(pass.part).map_or(Reading::Whole, |plan| plan.reading);
         pass.input.gather(self.inputs(), self.element(), reading, rows);
         pass.memory.begin(pass.input.rows, self.carry());
     }
 
     /// Sets the gradient to zero; the parameters may be others than before.
     pub fn begin(&self, pass: &mut Pass) {
+        self.begin_part(pass, Part::Whole);
+    }
+
+    /// [`Network::begin`] for one of [`Network::parts`]: until it begins again, the pass is this part's, and only the part's place in the gradient is
+    /// filled.
+    pub fn begin_part(&self, pass: &mut Pass, part: Part) {
+        pass.part = part;
         pass.gradient.resize(self.layout.len(), 0.0);
-        pass.gradient.fill(0.0);
+        pass.gradient[self.parameters_of(part)].fill(0.0);
         pass.scratch.forget();
     }
 
@@ -103,7 +113,7 @@ impl Network {
     /// # Errors
     /// What Candle says, where the graph computes.
     pub fn forward_more(&self, parameters: &[f32], pass: &mut Pass) -> Result<(), Fault> {
-        match &self.plan {
+        match self.plan_of(pass.part) {
             Some(plan) => {
                 resize(&mut pass.slopes, plan.lengths(&pass.input));
                 plan.forward(parameters, pass);
@@ -154,6 +164,27 @@ impl Network {
                 };
             }
         };
+        match pass.part {
+            Part::Whole => {}
+            Part::Actor => {
+                return Outputs {
+                    policy: &pass.outs[policy],
+                    value: &[],
+                    policy_slope: &mut pass.slopes[policy],
+                    value_slope: &mut [],
+                    log_std_slope: &mut pass.gradient[log_std],
+                };
+            }
+            Part::Critic => {
+                return Outputs {
+                    policy: &[],
+                    value: &pass.outs[value],
+                    policy_slope: &mut [],
+                    value_slope: &mut pass.slopes[value],
+                    log_std_slope: &mut [],
+                };
+            }
+        }
         // The value head comes behind the policy head.
         let (before, from_value) = pass.slopes.split_at_mut(value);
         Outputs {
@@ -179,7 +210,7 @@ impl Network {
             let (policy, value) = (&pass.slopes[pass.policy], &pass.slopes[pass.value]);
             graph.backward(self, policy, value, &mut pass.gradient)?;
             pass.gradient[log_std].copy_from_slice(&kept);
-        } else if let Some(plan) = &self.plan {
+        } else if let Some(plan) = self.plan_of(pass.part) {
             plan.backward(parameters, pass);
         }
         Ok(())
@@ -187,8 +218,8 @@ impl Network {
 
     /// How many rows best go through the layers together, so that their numbers stay in a near cache; part of what the bits of a gradient depend
     /// on. `None`: all, because the rows are sequences or the graph computes.
-    pub fn block_rows(&self) -> Option<usize> {
-        let plan = self.plan.as_ref().filter(|_| self.carry() == 0)?;
+    pub fn block_rows(&self, part: Part) -> Option<usize> {
+        let plan = self.plan_of(part).filter(|_| self.carry() == 0)?;
         let outs: usize = plan.ops.iter().skip(plan.cell_ops).map(|op| op.len).sum();
         let numbers = self.inputs() + 2 * outs;
         // The more rows, the fewer distinct cells each.

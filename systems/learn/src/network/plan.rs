@@ -74,6 +74,27 @@ impl Plan {
             cell_ops,
         })
     }
+
+    /// Actor and critic by themselves, where they share nothing and remember nothing.
+    pub(crate) fn towers(network: &Network) -> Option<[Self; 2]> {
+        let shared = append(&mut Vec::new(), &network.trunk, None)?;
+        if shared.is_some() || network.carry() > 0 || matches!(network.head, Head::ActionValues { .. }) {
+            return None;
+        }
+        let tower = |stages| {
+            let mut ops = Vec::new();
+            let last = append(&mut ops, stages, None)??;
+            let (reading, cell_ops) = reading(&ops);
+            Some(Self {
+                ops,
+                policy: last,
+                value: last,
+                reading,
+                cell_ops,
+            })
+        };
+        Some([tower(&network.actor)?, tower(&network.critic)?])
+    }
 }
 
 /// Weights of a window from which on a window of mostly zeros is read as a list of what is not zero.

@@ -1,14 +1,18 @@
 //! Adam, and what Adam-Rel (arXiv 2412.17113) changes about it: one line in [`Adam::begin_update`].
 
 use super::{Optimizer, StepNorms};
-use crate::network::{AgentContext, field_key};
+use crate::network::AgentContext;
 use crate::real::{Real, wide};
+use starling_components::EntityName;
 use starling_components::clock::Clocks;
 use starling_components::fault::Fault;
 use starling_components::learn::ReplicaState;
 use starling_components::learners::adam::{AdamSettings, Reset};
 use starling_components::random::Key;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+/// What a drawn rate is keyed by: as `field_key` does, but asked for in every step, so that the name is made once.
+static RATE: LazyLock<EntityName> = LazyLock::new(|| EntityName::new("field", "optimizer.rate"));
 
 /// Adam with clipping by the global norm.
 #[derive(Debug, Clone)]
@@ -50,7 +54,7 @@ impl Adam {
 
 impl Optimizer for Adam {
     fn rate(&self, clocks: &Clocks, replica: u32, key: Key) -> f64 {
-        self.0.rate.at(clocks, replica, field_key(key, "optimizer.rate"))
+        self.0.rate.at(clocks, replica, key.entity(&RATE))
     }
 
     fn begin_update(&self, state: &mut ReplicaState<'_>) {
@@ -74,19 +78,50 @@ impl Optimizer for Adam {
         rate: f64,
         update: &mut [f32],
     ) -> Result<StepNorms, Fault> {
-        let norm = norm(gradient);
+        self.step_parts(state, gradient, gradient.len(), rate, update)
+    }
+
+    fn step_parts(
+        &self,
+        state: &mut ReplicaState<'_>,
+        gradient: &[f32],
+        cut: usize,
+        rate: f64,
+        update: &mut [f32],
+    ) -> Result<StepNorms, Fault> {
+        let two = cut < gradient.len();
+        let gradients = gradient.split_at(cut);
+        let (before, behind) = both(two, || squares(gradients.0), || squares(gradients.1));
+        let norm = (before + behind).sqrt();
         if !norm.is_finite() {
             return Err(Fault::run(format!("the gradient is not finite: its norm is {norm}")));
         }
         *state.local_steps += 1;
         *state.steps += 1;
         let constants = AdamConstants::<f32>::new(&self.0, *state.local_steps, rate, norm);
-        constants.apply(state.parameters, state.first, state.second, gradient, update);
+        let parameters = state.parameters.split_at_mut(cut);
+        let (first, second) = (state.first.split_at_mut(cut), state.second.split_at_mut(cut));
+        let updates = update.split_at_mut(cut);
+        let apply =
+            |parameters: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32], update: &mut [f32]| {
+                constants.apply(parameters, first, second, gradient, update);
+                squares(update)
+            };
+        let (before, behind) = both(
+            two,
+            || apply(parameters.0, first.0, second.0, gradients.0, updates.0),
+            || apply(parameters.1, first.1, second.1, gradients.1, updates.1),
+        );
         Ok(StepNorms {
             gradient: norm,
-            update: self::norm(update),
+            update: (before + behind).sqrt(),
         })
     }
+}
+
+/// Two sums, the second of them zero if there are not `two`; by two threads if one is idle.
+fn both(two: bool, one: impl FnOnce() -> f64 + Send, other: impl FnOnce() -> f64 + Send) -> (f64, f64) {
+    if two { rayon::join(one, other) } else { (one(), 0.0) }
 }
 
 /// The constants of one step.
@@ -162,8 +197,13 @@ fn power(base: f64, mut exponent: u64) -> f64 {
     result
 }
 
-/// Euclidean norm: squares summed in `f64` over 32 interleaved lanes, combined in index order.
+/// Euclidean norm; see [`squares`].
 pub fn norm<T: Real>(values: &[T]) -> f64 {
+    squares(values).sqrt()
+}
+
+/// Squares summed in `f64` over 32 interleaved lanes, combined in index order.
+fn squares<T: Real>(values: &[T]) -> f64 {
     let mut lanes = [0.0_f64; 32];
     wide(
         #[inline(always)]
@@ -180,5 +220,5 @@ pub fn norm<T: Real>(values: &[T]) -> f64 {
             }
         },
     );
-    lanes.iter().sum::<f64>().sqrt()
+    lanes.iter().sum::<f64>()
 }

@@ -67,4 +67,19 @@ pub trait Optimizer: Send + Sync {
         rate: f64,
         update: &mut [f32],
     ) -> Result<StepNorms, Fault>;
+    /// [`Optimizer::step`], where what lies before `cut` and behind it were computed by different threads and may be so here. The bits depend
+    /// on `cut`, never on the threads.
+    ///
+    /// # Errors
+    /// As [`Optimizer::step`].
+    fn step_parts(
+        &self,
+        state: &mut ReplicaState<'_>,
+        gradient: &[f32],
+        _cut: usize,
+        rate: f64,
+        update: &mut [f32],
+    ) -> Result<StepNorms, Fault> {
+        self.step(state, gradient, rate, update)
+    }
 }

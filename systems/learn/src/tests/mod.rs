@@ -8,6 +8,7 @@ mod cloning;
 mod differences;
 mod equality;
 mod masks;
+mod parts;
 mod plugin;
 mod q_learning;
 mod recall;

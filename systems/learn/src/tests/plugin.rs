@@ -275,7 +275,7 @@ fn faults_name_their_keys() {
     forgetful["learner"] = json!({ "dqn": {} });
     wrong(
         &forgetful,
-        &[("agent.chef.learner", "cannot teach a network with a memory")],
+        &[("agent.chef.learner.dqn", "the policy remembers what was before")],
     );
     agent["learner"]["ppo"] = json!({ "steps": STEPS, "clip": 0.0 });
     wrong(&agent, &[("agent.chef.learner.ppo.clip", "must be positive")]);

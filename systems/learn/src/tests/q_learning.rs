@@ -366,6 +366,8 @@ fn what_does_not_fit_is_refused() {
     );
     wrong(&|_, a| a.rows_vary = true, "", "always act");
     wrong(&|_, a| a.seats_change = true, "", "same agent");
+    let memory = r#"{ "layers": [{ "gru": 8 }], "heads": { "q": [] } }"#;
+    wrong(&|_, a| a.network = agent(memory, true).network, "", "remembers");
     let actor = r#"{ "heads": { "actor": [] } }"#;
     wrong(&|_, a| a.network = agent(actor, true).network, "", "no `q` head");
 }

@@ -66,6 +66,7 @@ type Environments<'w, 's> = Query<
 ///
 /// # Errors
 /// Whatever a policy or an environment refuses, of all environments.
+#[allow(clippy::too_many_arguments)] // what a system reads
 pub fn collect(
     mut environments: Environments<'_, '_>,
     agents: Agents<'_, '_>,

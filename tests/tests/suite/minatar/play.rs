@@ -178,7 +178,7 @@ fn minatar_refuses_probabilities_that_are_none() {
             sticky_actions,
             ..FreewaySettings::default()
         };
-        let fault = Freeway::new(&settings).err().expect("no probability");
+        let fault = Freeway::new(&settings).map(|_| ()).expect_err("no probability");
         assert_eq!(fault.key, ["sticky_actions"]);
     }
 }
