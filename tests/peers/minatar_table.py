@@ -37,18 +37,25 @@ def line(name, mine, other, margin):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=pathlib.Path, help="a folder of ours")
-    parser.add_argument("jax", type=pathlib.Path, help="a JSON file of ppo_minatar.py")
-    parser.add_argument("--margin", type=float, default=3.0)
+    parser.add_argument("parts", type=pathlib.Path, nargs="+", metavar="RUN JAX", help="a folder of ours and a JSON file of ppo_minatar.py, once or more")
+    parser.add_argument("--margin", type=float, default=7.0)
     parser.add_argument("--curves", type=pathlib.Path, help="where the curves go")
     options = parser.parse_args()
-    steps, mine = carried(options.run)
-    answer = json.loads(options.jax.read_text())
-    other = np.array(answer["curve"])
-    if mine.shape[1] != other.shape[1]:
-        raise SystemExit(f"{mine.shape[1]} updates here, {other.shape[1]} there")
+    if len(options.parts) % 2:
+        raise SystemExit("every run needs its file of JAX")
+    parts = []
+    for run, jax in zip(options.parts[::2], options.parts[1::2]):
+        steps, mine = carried(run)
+        other = np.array(json.loads(jax.read_text())["curve"])
+        if mine.shape[1] != other.shape[1]:
+            raise SystemExit(f"{mine.shape[1]} updates here, {other.shape[1]} there")
+        parts.append((mine, other))
+    mine, other = (np.concatenate(side) for side in zip(*parts))
     print("| | seeds | Starling: mean ± deviation | JAX: mean ± deviation | difference [90 %] | p | |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | --- |")
+    if len(parts) > 1:
+        for number, (ours, theirs) in enumerate(parts, 1):
+            line(f"part {number}, last ten updates", ours[:, -LAST:].mean(axis=1), theirs[:, -LAST:].mean(axis=1), options.margin)
     line("last ten updates", mine[:, -LAST:].mean(axis=1), other[:, -LAST:].mean(axis=1), options.margin)
     line("last update", mine[:, -1], other[:, -1], options.margin)
     for name, values in (("Starling", mine), ("JAX", other)):
