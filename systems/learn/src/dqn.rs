@@ -1,6 +1,6 @@
 //! Deep Q-learning (Mnih et al. 2015), in the order of PureJaxRL's update.
 //!
-//! [`Dqn::learn`] is the algorithm; [`crate::replay`] keeps what was done, [`crate::dqn_loss`] says what is computed. What outlives an update, the
+//! [`Dqn::learn`] is the algorithm; `crate::replay` keeps what was done, [`crate::dqn_loss`] says what is computed. What outlives an update, the
 //! target parameters and the replay buffer, is in the learner's memory.
 
 use crate::distribution::action_values::best;

@@ -197,7 +197,7 @@ fn power(base: f64, mut exponent: u64) -> f64 {
     result
 }
 
-/// Euclidean norm; see [`squares`].
+/// Euclidean norm; see `squares`.
 pub fn norm<T: Real>(values: &[T]) -> f64 {
     squares(values).sqrt()
 }

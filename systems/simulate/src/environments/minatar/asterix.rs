@@ -1,7 +1,7 @@
 //! MinAtar's Asterix: eight rows in which gold and enemies cross the board, faster and faster.
 //!
 //! Slot i holds at most one thing, which moves in row i + 1. What the two references do differently is where a thing enters, and how far the
-//! pace of movement falls; see [`Asterix::spawn`] and [`Asterix::ramp`].
+//! pace of movement falls; see `Asterix::spawn` and `Asterix::ramp`.
 //!
 //! | word | content |
 //! |---|---|

@@ -1,7 +1,7 @@
 //! The five MinAtar games (Young and Tian 2019) on a board of 10 x 10 cells, as in gymnax 1.0.1 or, where that differs, as in MinAtar 1.0.15.
 //!
 //! One seat sees planes of zeros and ones, `[y][x][channel]`; y grows downwards. Everything is integer. The first two words of every state are
-//! the steps done and the move made last (see [`game`]); the others are told at the top of each game.
+//! the steps done and the move made last (see `game`); the others are told at the top of each game.
 
 pub mod asterix;
 pub mod breakout;

@@ -1,7 +1,7 @@
 //! MinAtar's Seaquest: a submarine among fish, enemy submarines and divers, with air for 200 steps.
 //!
-//! The original moves one fish, submarine or bullet after the other, from the last of its list to the first ([`one_by_one`]); gymnax does each
-//! thing to a whole list at once ([`at_once`]). What enters, the player's move, and what happens at the surface are here. The words of a
+//! The original moves one fish, submarine or bullet after the other, from the last of its list to the first (`one_by_one`); gymnax does each
+//! thing to a whole list at once (`at_once`). What enters, the player's move, and what happens at the surface are here. The words of a
 //! state are told in [`state`].
 
 mod at_once;
