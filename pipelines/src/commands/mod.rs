@@ -143,7 +143,7 @@ pub(crate) fn run<S: Into<std::ffi::OsString> + Clone>(
         Command::Diff(args) => diff::run(context, args),
         Command::Check(args) => check::run(starling, context, args),
         Command::List(args) => list::run(starling, context, args),
-        Command::Schema => schema::run(starling),
+        Command::Schema => schema::run(starling, context),
         Command::Bench(args) => bench::run(starling, context, args),
         Command::Doctor(args) => doctor::run(starling, context, args),
         Command::Completions(args) => Ok(completions::run(context, &args)),

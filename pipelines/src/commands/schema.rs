@@ -1,13 +1,14 @@
 //! `starling schema`: the JSON schema of pipeline files, from the same registry that reads them.
 
+use super::Context;
 use crate::engine::Starling;
 use crate::exit::Exit;
 use crate::file::schemas::Schemas;
 use crate::problem::Problems;
 use starling_components::registry::Registry;
 
-pub(crate) fn run(starling: &Starling) -> Result<Exit, Problems> {
-    print!("{}", text(starling));
+pub(crate) fn run(starling: &Starling, context: Context) -> Result<Exit, Problems> {
+    context.data(&text(starling));
     Ok(Exit::Finished)
 }
 

@@ -11,7 +11,8 @@ use crate::batch::{Batch, permutation};
 use crate::learner::LearnerContext;
 use crate::network::parts::Part;
 use crate::network::{Network, field_key};
-use crate::optimizer::Optimizer;
+use crate::optimizer::adam::squares;
+use crate::optimizer::{GradientParts, Optimizer};
 use crate::ppo_loss::{LossSettings, LossSums, normaliser};
 use crate::ppo_shard::{Shard, ShardSpace};
 use crate::report::{Detail, Reporter};
@@ -210,7 +211,6 @@ impl Ppo {
         };
         let mut reporter = Reporter::new(self.detail(), loss);
         let mut clocks = context.clocks;
-        let cut = self.network.parameters_of(self.network.parts()[0]).end;
 
         // (3) Epochs of minibatches in a fresh order.
         for epoch in 0..s.epochs {
@@ -220,7 +220,8 @@ impl Ppo {
             for minibatch in 0..s.minibatches {
                 let from = minibatch * share;
                 // (4) Loss and gradient.
-                let sums = self.gradient(state.parameters, experience, &loss, workspace, from..from + share)?;
+                let (sums, parts) =
+                    self.gradient(state.parameters, experience, &loss, workspace, from..from + share)?;
                 let rows = workspace.batch.samples_of(&workspace.order[from..from + share]);
                 let total = sums.total(&loss, rows as f64);
                 let place = |what: &str| {
@@ -235,7 +236,7 @@ impl Ppo {
                 let rate = self.optimizer.rate(&clocks, context.replica, context.key);
                 let norms = self
                     .optimizer
-                    .step_parts(state, &workspace.gradient, cut, rate, &mut workspace.update)
+                    .step_parts(state, &workspace.gradient, parts, rate, &mut workspace.update)
                     .map_err(|fault| place(&fault.message))?;
                 if !norms.update.is_finite() {
                     return Err(place(&format!(
@@ -270,7 +271,7 @@ impl Ppo {
         }
     }
 
-    /// Loss sums and, in `workspace.gradient`, the gradient of the total loss over one minibatch.
+    /// Loss sums and, in `workspace.gradient`, the gradient of the total loss over one minibatch, and its parts.
     fn gradient(
         &self,
         parameters: &[f32],
@@ -278,7 +279,7 @@ impl Ppo {
         loss: &LossSettings<f64>,
         workspace: &mut Workspace,
         minibatch: std::ops::Range<usize>,
-    ) -> Result<LossSums, Fault> {
+    ) -> Result<(LossSums, GradientParts), Fault> {
         let Workspace {
             batch,
             order,
@@ -319,16 +320,25 @@ impl Ppo {
         match *parts {
             [first, second] => {
                 let (first_shards, second_shards) = shards.split_at_mut(count);
-                let (first_gradient, second_gradient) = gradient.split_at_mut(self.network.parameters_of(second).start);
+                let cut = self.network.parameters_of(second).start;
+                let (first_gradient, second_gradient) = gradient.split_at_mut(cut);
+                let part = |part: Part, shards: &mut [ShardSpace], gradient: &mut [f32]| {
+                    let sums = job.part(part, units, shard_units, shards, gradient)?;
+                    Ok::<_, Fault>((sums, squares(gradient)))
+                };
                 let (first, second) = rayon::join(
-                    || job.part(first, units, shard_units, first_shards, first_gradient),
-                    || job.part(second, units, shard_units, &mut second_shards[..count], second_gradient),
+                    || part(first, first_shards, first_gradient),
+                    || part(second, &mut second_shards[..count], second_gradient),
                 );
-                let mut sums = first?;
-                sums.add(&second?);
-                Ok(sums)
+                let ((mut sums, before), (others, behind)) = (first?, second?);
+                sums.add(&others);
+                let squares = [before, behind];
+                Ok((sums, GradientParts { cut, squares }))
             }
-            _ => job.part(Part::Whole, units, shard_units, &mut shards[..count], gradient),
+            _ => {
+                let sums = job.part(Part::Whole, units, shard_units, &mut shards[..count], gradient)?;
+                Ok((sums, GradientParts::whole(gradient)))
+            }
         }
     }
 }

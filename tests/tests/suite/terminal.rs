@@ -143,6 +143,24 @@ fn terminal_data_goes_to_stdout_and_talk_to_stderr() {
     }
 }
 
+/// As `starling schema | head` does: the reader is gone before anything is written.
+#[test]
+fn terminal_a_reader_that_goes_away_is_no_failure() {
+    let desk = Desk::new(COOKS);
+    for args in [&["schema"][..], &["check", "my.toml"], &["list"]] {
+        let mut command = starling().command(args);
+        command
+            .current_dir(desk.0.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        drop(child.stdout.take());
+        let ended = end(child);
+        assert_eq!(ended.code, Some(0), "{args:?}: {}", ended.stderr);
+        assert!(!ended.stderr.contains("panicked"), "{args:?}: {}", ended.stderr);
+    }
+}
+
 #[test]
 fn terminal_json_of_every_command_parses() {
     let desk = Desk::new(COOKS);

@@ -44,7 +44,10 @@ impl CategoricalRows {
                 sums[lane] += Real::exp(logits[lane] - largest[lane]);
             }
         }
-        let normaliser: [f32; LANES] = std::array::from_fn(|lane| largest[lane] + Real::ln(sums[lane]));
+        let mut normaliser = [0.0_f32; LANES];
+        for lane in 0..LANES {
+            normaliser[lane] = largest[lane] + Real::ln(sums[lane]);
+        }
         self.entropy = [0.0; LANES];
         for (log_probs, probabilities) in self.log_probs.iter_mut().zip(&mut self.probabilities) {
             for lane in 0..LANES {

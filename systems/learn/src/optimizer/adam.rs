@@ -1,6 +1,6 @@
 //! Adam, and what Adam-Rel (arXiv 2412.17113) changes about it: one line in [`Adam::begin_update`].
 
-use super::{Optimizer, StepNorms};
+use super::{GradientParts, Optimizer, StepNorms};
 use crate::network::AgentContext;
 use crate::real::{Real, wide};
 use starling_components::EntityName;
@@ -78,21 +78,20 @@ impl Optimizer for Adam {
         rate: f64,
         update: &mut [f32],
     ) -> Result<StepNorms, Fault> {
-        self.step_parts(state, gradient, gradient.len(), rate, update)
+        self.step_parts(state, gradient, GradientParts::whole(gradient), rate, update)
     }
 
     fn step_parts(
         &self,
         state: &mut ReplicaState<'_>,
         gradient: &[f32],
-        cut: usize,
+        parts: GradientParts,
         rate: f64,
         update: &mut [f32],
     ) -> Result<StepNorms, Fault> {
-        let two = cut < gradient.len();
-        let gradients = gradient.split_at(cut);
-        let (before, behind) = both(two, || squares(gradients.0), || squares(gradients.1));
-        let norm = (before + behind).sqrt();
+        let cut = parts.cut;
+        let (two, gradients) = (cut < gradient.len(), gradient.split_at(cut));
+        let norm = (parts.squares[0] + parts.squares[1]).sqrt();
         if !norm.is_finite() {
             return Err(Fault::run(format!("the gradient is not finite: its norm is {norm}")));
         }
@@ -203,7 +202,7 @@ pub fn norm<T: Real>(values: &[T]) -> f64 {
 }
 
 /// Squares summed in `f64` over 32 interleaved lanes, combined in index order.
-fn squares<T: Real>(values: &[T]) -> f64 {
+pub(crate) fn squares<T: Real>(values: &[T]) -> f64 {
     let mut lanes = [0.0_f64; 32];
     wide(
         #[inline(always)]

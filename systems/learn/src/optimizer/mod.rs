@@ -67,8 +67,8 @@ pub trait Optimizer: Send + Sync {
         rate: f64,
         update: &mut [f32],
     ) -> Result<StepNorms, Fault>;
-    /// [`Optimizer::step`], where what lies before `cut` and behind it were computed by different threads and may be so here. The bits depend
-    /// on `cut`, never on the threads.
+    /// [`Optimizer::step`] of a gradient whose two parts were computed by different threads, and whose squares are known; the step may use two
+    /// threads too. The bits depend on `parts.cut`, never on the threads.
     ///
     /// # Errors
     /// As [`Optimizer::step`].
@@ -76,10 +76,29 @@ pub trait Optimizer: Send + Sync {
         &self,
         state: &mut ReplicaState<'_>,
         gradient: &[f32],
-        _cut: usize,
+        _parts: GradientParts,
         rate: f64,
         update: &mut [f32],
     ) -> Result<StepNorms, Fault> {
         self.step(state, gradient, rate, update)
+    }
+}
+
+/// A gradient in two parts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GradientParts {
+    /// Where the second part begins: the gradient's length, if there is only one.
+    pub cut: usize,
+    /// Sum of squares of each part.
+    pub squares: [f64; 2],
+}
+
+impl GradientParts {
+    /// All of a gradient as the first part.
+    pub fn whole(gradient: &[f32]) -> Self {
+        Self {
+            cut: gradient.len(),
+            squares: [adam::squares(gradient), 0.0],
+        }
     }
 }

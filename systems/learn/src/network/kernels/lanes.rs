@@ -12,6 +12,8 @@ pub(super) trait Lanes: Copy {
     const WIDE: usize;
     /// Chooses the first numbers of a vector.
     type Mask: Copy;
+    /// Vectors of half the length, or the same ones: a processor may work on two of them at a time.
+    type Half: Lanes;
     unsafe fn mask(len: usize) -> Self::Mask;
     unsafe fn splat(x: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -24,6 +26,16 @@ pub(super) trait Lanes: Copy {
     unsafe fn plus(self, other: Self) -> Self;
     /// 0 where negative.
     unsafe fn relu(self) -> Self;
+    /// Turns a block of `LEN` x `LEN` numbers over: number j of line i, `from[i * from_line + j]`, goes to `to[j * to_line + i]`.
+    #[inline(always)]
+    unsafe fn turn(from: *const f32, from_line: usize, to: *mut f32, to_line: usize) {
+        for i in 0..Self::LEN {
+            for j in 0..Self::LEN {
+                // SAFETY: the caller's pointers cover both blocks.
+                unsafe { *to.add(j * to_line + i) = *from.add(i * from_line + j) };
+            }
+        }
+    }
     /// Writes index and number of every byte that is not zero; gives how many. `indices` and `numbers` have a place for every byte and 16
     /// more.
     unsafe fn non_zero(bytes: &[u8], signed: bool, indices: *mut u32, numbers: *mut f32) -> usize {
@@ -40,6 +52,7 @@ impl Lanes for Plain {
     const LEN: usize = 8;
     const WIDE: usize = 2;
     type Mask = usize;
+    type Half = Self;
     #[inline(always)]
     unsafe fn mask(len: usize) -> usize {
         len
@@ -116,6 +129,7 @@ mod x86 {
         const LEN: usize = 16;
         const WIDE: usize = 4;
         type Mask = __mmask16;
+        type Half = Avx2;
         #[inline(always)]
         unsafe fn mask(len: usize) -> __mmask16 {
             ((1_u32 << len) - 1) as __mmask16
@@ -152,6 +166,40 @@ mod x86 {
         unsafe fn relu(self) -> Self {
             // The second operand is what comes out where one is NaN.
             Self(unsafe { _mm512_max_ps(self.0, _mm512_setzero_ps()) })
+        }
+        #[inline(always)]
+        unsafe fn turn(from: *const f32, from_line: usize, to: *mut f32, to_line: usize) {
+            unsafe {
+                // No closures in here: the intrinsics would be calls in them. After the first loop `quads[q][c]` holds, in its quarter l,
+                // number 4 l + c of the lines 4 q to 4 q + 3.
+                let mut quads = [[_mm512_setzero_ps(); 4]; 4];
+                for (q, quad) in quads.iter_mut().enumerate() {
+                    let mut lines = [_mm512_setzero_ps(); 4];
+                    for (i, line) in lines.iter_mut().enumerate() {
+                        *line = _mm512_loadu_ps(from.add((4 * q + i) * from_line));
+                    }
+                    let low = _mm512_castps_pd(_mm512_unpacklo_ps(lines[0], lines[1]));
+                    let high = _mm512_castps_pd(_mm512_unpackhi_ps(lines[0], lines[1]));
+                    let next_low = _mm512_castps_pd(_mm512_unpacklo_ps(lines[2], lines[3]));
+                    let next_high = _mm512_castps_pd(_mm512_unpackhi_ps(lines[2], lines[3]));
+                    quad[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, next_low));
+                    quad[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, next_low));
+                    quad[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high, next_high));
+                    quad[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high, next_high));
+                }
+                for c in 0..4 {
+                    // Quarters 0 and 2, and 1 and 3, of two quads.
+                    let even = _mm512_shuffle_f32x4(quads[0][c], quads[1][c], 0x88);
+                    let odd = _mm512_shuffle_f32x4(quads[0][c], quads[1][c], 0xdd);
+                    let next_even = _mm512_shuffle_f32x4(quads[2][c], quads[3][c], 0x88);
+                    let next_odd = _mm512_shuffle_f32x4(quads[2][c], quads[3][c], 0xdd);
+                    let to = to.add(c * to_line);
+                    _mm512_storeu_ps(to, _mm512_shuffle_f32x4(even, next_even, 0x88));
+                    _mm512_storeu_ps(to.add(4 * to_line), _mm512_shuffle_f32x4(odd, next_odd, 0x88));
+                    _mm512_storeu_ps(to.add(8 * to_line), _mm512_shuffle_f32x4(even, next_even, 0xdd));
+                    _mm512_storeu_ps(to.add(12 * to_line), _mm512_shuffle_f32x4(odd, next_odd, 0xdd));
+                }
+            }
         }
         #[inline(always)]
         unsafe fn non_zero(bytes: &[u8], signed: bool, indices: *mut u32, numbers: *mut f32) -> usize {
@@ -193,6 +241,7 @@ mod x86 {
         const LEN: usize = 8;
         const WIDE: usize = 2;
         type Mask = __m256i;
+        type Half = Self;
         #[inline(always)]
         unsafe fn mask(len: usize) -> __m256i {
             unsafe { _mm256_cmpgt_epi32(_mm256_set1_epi32(len as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)) }

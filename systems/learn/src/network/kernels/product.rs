@@ -5,6 +5,13 @@ use super::tile::{Base, Run, Tiles};
 /// Most terms that are summed in one chain: a longer sum is cut into pieces, each summed by itself and then added.
 pub(super) const DEPTH: usize = 512;
 
+/// Most columns of a narrow product.
+const NARROW: usize = 4;
+
+/// Least rows of a narrow product, and most of one block of it.
+const FEW: usize = 16;
+const MANY: usize = 256;
+
 /// A matrix as a slice with strides: element (i, j) is `data[i * row + j * column]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Matrix<'a> {
@@ -73,6 +80,9 @@ pub fn product_in_pieces(
         // One column: the same sums as one row, whose terms lie side by side.
         return product_in_pieces(depth, [1, k, m], Matrix::rows_of(b, k), a.data, start, out, relu);
     }
+    if n <= NARROW && m >= FEW && a.row == 1 && !matches!(start, Start::Bias(_)) {
+        return narrow(depth, [m, k, n], a, b, matches!(start, Start::Out), out, relu);
+    }
     let mut base = match start {
         Start::Nothing => Base::Zero,
         Start::Out => Base::Out,
@@ -107,6 +117,51 @@ pub fn product_in_pieces(
         base = Base::Out;
         if k == 0 {
             return;
+        }
+    }
+}
+
+/// [`product_in_pieces`] of few columns, whose `a` is transposed: the columns of the product are computed as rows, so that vectors are full.
+fn narrow(depth: usize, [m, k, n]: [usize; 3], a: Matrix<'_>, b: &[f32], add: bool, out: &mut [f32], relu: bool) {
+    let mut sums = [0.0; NARROW * MANY];
+    for first in (0..m).step_by(MANY) {
+        let rows = MANY.min(m - first);
+        let mut from = 0;
+        while from < k || k == 0 {
+            let len = depth.min(k - from);
+            let run = [Run {
+                a: from * n,
+                b: from * a.column + first,
+                len,
+            }];
+            Tiles {
+                rows: n,
+                columns: rows,
+                a: b,
+                a_row: 1,
+                a_step: n,
+                b: a.data,
+                b_step: a.column,
+                runs: &run,
+                base: Base::Zero,
+                out: &mut sums,
+                out_at: 0,
+                out_row: rows,
+                relu: false,
+            }
+            .compute();
+            let fresh = from == 0 && !add;
+            from += len;
+            for (i, out) in out[first * n..][..rows * n].chunks_exact_mut(n).enumerate() {
+                for (j, out) in out.iter_mut().enumerate() {
+                    let sum = sums[j * rows + i];
+                    let x = if fresh { sum } else { *out + sum };
+                    *out = if !relu || from < k || x > 0.0 { x } else { 0.0 };
+                }
+            }
+            if k == 0 {
+                break;
+            }
         }
     }
 }

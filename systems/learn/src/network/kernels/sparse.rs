@@ -112,7 +112,11 @@ impl Product<'_> {
                 }
             };
             let bias = self.bias.as_ptr().add(column);
-            let mut totals: [V; N] = std::array::from_fn(|j| load(bias, j));
+            // No `array::from_fn` in here: its closure would not have the instructions, and each of them would be a call.
+            let mut totals = [V::splat(0.0); N];
+            for (j, total) in totals.iter_mut().enumerate() {
+                *total = load(bias, j);
+            }
             while end < self.inputs {
                 end += piece(self.inputs);
                 let mut sums = [V::splat(0.0); N];
@@ -125,7 +129,9 @@ impl Product<'_> {
                     }
                     taps += 1;
                 }
-                totals = std::array::from_fn(|j| totals[j].plus(sums[j]));
+                for (total, sum) in totals.iter_mut().zip(sums) {
+                    *total = total.plus(sum);
+                }
             }
             let out = self.out.as_mut_ptr().add(row * outputs + column);
             for (j, total) in totals.into_iter().enumerate() {

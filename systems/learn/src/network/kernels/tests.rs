@@ -50,7 +50,7 @@ fn check([m, k, n]: [usize; 3], transposed: bool, start: usize) {
 #[test]
 fn sums_are_cut_by_their_length_alone() {
     for k in [1, 3, 64, 511, 512, 513, 600, 1025] {
-        for [m, n] in [[1, 1], [1, 64], [13, 33], [40, 70], [17, 6], [64, 1]] {
+        for [m, n] in [[1, 1], [1, 64], [13, 33], [40, 70], [17, 6], [64, 1], [300, 3], [16, 4]] {
             check([m, k, n], k % 2 == 0, k % 3);
             check([m, k, n], k % 2 == 1, (k + 1) % 3);
         }

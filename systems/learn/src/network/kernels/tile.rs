@@ -82,6 +82,9 @@ impl Vectorised for Tiles<'_> {
                 } else if left > V::LEN {
                     self.panel::<V, 2, 6>(column, left.min(2 * V::LEN));
                     column += 2 * V::LEN;
+                } else if left <= V::Half::LEN {
+                    self.panel::<V::Half, 1, 8>(column, left);
+                    column += left;
                 } else {
                     self.panel::<V, 1, 8>(column, left);
                     column += V::LEN;
@@ -133,7 +136,10 @@ impl Tiles<'_> {
             let mut sums = [[V::splat(0.0); N]; M];
             for run in self.runs {
                 let a = self.a.as_ptr().add(run.a + row * self.a_row);
-                let rows: [*const f32; M] = std::array::from_fn(|i| a.wrapping_add(i * self.a_row));
+                let mut rows = [a; M];
+                for (i, row) in rows.iter_mut().enumerate() {
+                    *row = a.wrapping_add(i * self.a_row);
+                }
                 let mut b = self.b.as_ptr().wrapping_add(run.b + column);
                 let mut at = 0;
                 for _ in 0..run.len {
