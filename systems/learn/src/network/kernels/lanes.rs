@@ -187,6 +187,7 @@ mod x86 {
                     quad[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high, next_high));
                     quad[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high, next_high));
                 }
+                #[allow(clippy::needless_range_loop)] // a number of every quad, not a quad
                 for c in 0..4 {
                     // Quarters 0 and 2, and 1 and 3, of two quads.
                     let even = _mm512_shuffle_f32x4(quads[0][c], quads[1][c], 0x88);
