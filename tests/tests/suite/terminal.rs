@@ -89,14 +89,17 @@ impl Desk {
         let ended = self.check(args, code);
         serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("`{}`: {e}:\n{}", args.join(" "), ended.stdout))
     }
-    /// Starts a run and waits until it ticks, that is for its first commit.
-    fn start(&self, args: &[&str], out: &str) -> Child {
+    fn spawn(&self, args: &[&str]) -> Child {
         let mut command = starling().command(args);
         command
             .current_dir(self.0.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary starts");
+        command.spawn().expect("the binary starts")
+    }
+    /// Starts a run and waits until it ticks, that is for its first commit.
+    fn start(&self, args: &[&str], out: &str) -> Child {
+        let mut child = self.spawn(args);
         let commits = self.0.path().join(out).join("commits");
         while std::fs::read_dir(&commits).map_or(0, Iterator::count) == 0 {
             assert!(child.try_wait().expect("a child").is_none(), "the run ended at once");
@@ -148,12 +151,7 @@ fn terminal_data_goes_to_stdout_and_talk_to_stderr() {
 fn terminal_a_reader_that_goes_away_is_no_failure() {
     let desk = Desk::new(COOKS);
     for args in [&["schema"][..], &["check", "my.toml"], &["list"]] {
-        let mut command = starling().command(args);
-        command
-            .current_dir(desk.0.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary starts");
+        let mut child = desk.spawn(args);
         drop(child.stdout.take());
         let ended = end(child);
         assert_eq!(ended.code, Some(0), "{args:?}: {}", ended.stderr);
