@@ -73,6 +73,12 @@ impl Starling {
     }
 }
 
+/// Commits of the run in `dir`. The temporary file of one that is being written is none.
+pub fn commits(dir: &Path) -> usize {
+    let json = |entry: &std::fs::DirEntry| entry.path().extension().is_some_and(|e| e == "json");
+    std::fs::read_dir(dir.join("commits")).map_or(0, |entries| entries.flatten().filter(json).count())
+}
+
 /// The repository's root.
 pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))

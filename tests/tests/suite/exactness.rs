@@ -2,7 +2,7 @@
 //! file or from its resolved form. Every table but `timings`, and every saved tensor.
 
 use crate::rows;
-use starling_tests::cli::Starling;
+use starling_tests::cli::{Starling, commits};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -161,13 +161,7 @@ fn exactness_killed_at_twenty_instants_and_resumed() {
 
 /// Resumes; a run that was killed before it had a folder or a first commit starts again.
 pub(crate) fn resume_or_start(bench: &Bench, out: &str) {
-    let commits = Path::new(out).join("commits");
-    let begun = std::fs::read_dir(commits).is_ok_and(|entries| {
-        entries
-            .flatten()
-            .any(|e| e.path().extension().is_some_and(|x| x == "json"))
-    });
-    if begun {
+    if commits(Path::new(out)) > 0 {
         starling().succeed(&["resume", out]);
     } else {
         std::fs::remove_dir_all(out).ok();

@@ -1,6 +1,6 @@
 //! What a person meets when something breaks in the middle of a run: a clear error, the documented exit code, and nothing committed lost.
 
-use starling_tests::cli::{Ended, Starling};
+use starling_tests::cli::{Ended, Starling, commits};
 use std::path::Path;
 
 fn starling() -> Starling {
@@ -158,8 +158,7 @@ fn faults_a_second_writer_is_fenced_off() {
         .command(&["run", &file, "--out", &out])
         .spawn()
         .expect("the binary starts");
-    let commits = Path::new(&out).join("commits");
-    while std::fs::read_dir(&commits).map_or(0, Iterator::count) == 0 {
+    while commits(Path::new(&out)) == 0 {
         std::thread::sleep(std::time::Duration::from_millis(5));
         assert!(
             first.try_wait().expect("the child can be waited for").is_none(),

@@ -13,6 +13,7 @@ use starling_components::tables::matches::{CellRow, Matches};
 use starling_components::tables::metrics::Metrics;
 use starling_components::tables::timings::Timings;
 use starling_components::tables::trajectories::Trajectories;
+use starling_tests::cli::commits;
 use starling_record::commit::{GroupClocks, Status};
 use starling_record::read::{Columns, read_table};
 use starling_record::verify::{Report, verify};
@@ -164,18 +165,6 @@ fn record_a_writer_killed_at_any_instant_leaves_a_whole_run() {
         "only {advanced} of 20 writers committed anything: the test shows nothing"
     );
     println!("20 writers were killed, {advanced} of them after a commit; {last} ticks are whole");
-}
-
-/// Commit files in `dir`.
-fn commits(dir: &Path) -> usize {
-    std::fs::read_dir(dir.join("commits")).map_or(0, |entries| {
-        let json = |entry: &std::io::Result<std::fs::DirEntry>| {
-            entry
-                .as_ref()
-                .is_ok_and(|entry| entry.path().extension().is_some_and(|e| e == "json"))
-        };
-        entries.filter(json).count()
-    })
 }
 
 /// A small file system of its own.

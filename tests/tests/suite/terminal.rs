@@ -1,7 +1,7 @@
 //! The command line as a person and a script meet it: streams, JSON, colours, exit codes, signals, advice.
 
 use serde_json::Value;
-use starling_tests::cli::{Ended, Starling};
+use starling_tests::cli::{Ended, Starling, commits};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -100,8 +100,7 @@ impl Desk {
     /// Starts a run and waits until it ticks, that is for its first commit.
     fn start(&self, args: &[&str], out: &str) -> Child {
         let mut child = self.spawn(args);
-        let commits = self.0.path().join(out).join("commits");
-        while std::fs::read_dir(&commits).map_or(0, Iterator::count) == 0 {
+        while commits(&self.0.path().join(out)) == 0 {
             assert!(child.try_wait().expect("a child").is_none(), "the run ended at once");
             std::thread::sleep(Duration::from_millis(5));
         }
