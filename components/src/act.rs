@@ -1,6 +1,7 @@
 //! The contract of a policy: observations in, actions out. A policy holds no parameters and no state of its own; both are passed.
 
 use crate::fault::Fault;
+use crate::program::Program;
 use crate::random::Key;
 use crate::spaces::{ActionsMut, Observations};
 use bevy_ecs::prelude::*;
@@ -64,6 +65,10 @@ pub trait Act: Send + Sync {
     /// As [`Act::act`].
     fn probabilities(&self, _parameters: &[f32], _input: &ActInput<'_>) -> Result<Option<Vec<f32>>, Fault> {
         Ok(None)
+    }
+    /// The same policy as operations that a device can do, without exploration and masks; `None` where there is no such thing.
+    fn program(&self) -> Option<Program> {
+        None
     }
 }
 

@@ -21,6 +21,7 @@ pub mod parameters;
 pub mod persist;
 pub mod picture;
 pub mod profile;
+pub mod program;
 pub mod quantity;
 pub mod random;
 pub mod registry;
@@ -34,6 +35,7 @@ pub mod stage;
 pub mod suggest;
 pub mod table;
 pub mod tables;
+pub mod twin;
 
 mod name;
 

@@ -2,8 +2,11 @@
 
 use crate::fault::Fault;
 use crate::picture::{Picture, Portrait};
+use crate::program::Program;
 use crate::random::{Draw, Key};
+use crate::rollout::ReplicaRollout;
 use crate::spaces::{ActionElement, Actions, EnvironmentShape, ObservationElement, ObservationsMut};
+use crate::twin::Twin;
 use bevy_ecs::prelude::*;
 use std::sync::Arc;
 
@@ -66,6 +69,10 @@ pub trait Rules: Send + Sync + 'static {
     }
     /// The state as a picture, for animations; `None` for rules that draw none.
     fn picture(&self, _state: &[u32]) -> Option<Picture> {
+        None
+    }
+    /// The same rules in WGSL, over the same words; `None` where there are none and only the processor plays.
+    fn twin(&self) -> Option<Twin> {
         None
     }
 }
@@ -132,6 +139,10 @@ pub trait Simulate: Send + Sync {
     /// As [`Simulate::open`], but the lanes `first..first + lanes` only, with the bits that they have in a block of all: how a block is
     /// played in parts, and how one lane is replayed. Methods that take a lane count from `first`.
     fn open_from(&self, key: Key, first: u32, lanes: usize) -> Box<dyn Lanes>;
+    /// See [`Rules::twin`].
+    fn twin(&self) -> Option<Twin> {
+        None
+    }
 }
 
 /// A block of parallel lanes of one replica. Auto-resets: a lane that ends starts its next episode within the same step.
@@ -173,6 +184,24 @@ pub trait Lanes: Send + Sync {
     fn set_starts(&mut self, starts: Option<Arc<[u32]>>) -> Result<(), Fault>;
     /// Starts `episode` afresh in `lane` (its reset is a pure function of key, lane and episode): how a recorded episode is replayed.
     fn begin(&mut self, lane: usize, episode: u32);
+    /// Whether [`Lanes::play`] may be worth a question.
+    fn plays(&self) -> bool {
+        false
+    }
+    /// Plays all steps of `rollout` by itself, without anything coming back in between: fills everything in it but chairs, masks and memories.
+    /// The actions drawn at its first step are those of `time`. False, with nothing done, where it cannot.
+    ///
+    /// # Errors
+    /// As [`Lanes::step`]; what a device refuses.
+    fn play(
+        &mut self,
+        _players: &[LanePlayer<'_>],
+        _time: u32,
+        _last_values: bool,
+        _rollout: &mut ReplicaRollout,
+    ) -> Result<bool, Fault> {
+        Ok(false)
+    }
     /// The state of `lane` for people who look.
     fn portray(&self, lane: usize) -> Portrait;
     /// The state that `actions`, `[seats, components]`, would lead `lane` to, before auto-reset: the last frame of an episode.
@@ -180,6 +209,19 @@ pub trait Lanes: Send + Sync {
     /// # Errors
     /// Wrong length or kind of `actions`.
     fn portray_after(&self, lane: usize, actions: Actions<'_>) -> Result<Portrait, Fault>;
+}
+
+/// A policy in some seats, for [`Lanes::play`].
+#[derive(Debug, Clone)]
+pub struct LanePlayer<'a> {
+    /// What it computes.
+    pub program: Program,
+    /// One replica's, `[n]`.
+    pub parameters: &'a [f32],
+    /// Keys its draws.
+    pub key: Key,
+    /// The seats that it fills, rising.
+    pub seats: &'a [usize],
 }
 
 /// An environment as built from its spec: on the entity of `[environment.x]`.

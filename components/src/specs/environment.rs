@@ -30,6 +30,29 @@ pub struct EnvironmentSpec {
     /// Where episodes start, if not where the rules would start them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts: Option<StartsSpec>,
+    /// What steps the lanes while they are trained in: `"cpu"`; `"gpu"`, kernels on the device that `STARLING_ADAPTER` chooses; or `"auto"`, a device
+    /// where there is hardware. Integer worlds give the same bits on all; policies that act on a device round differently.
+    #[serde(default, skip_serializing_if = "Backend::is_cpu")]
+    pub backend: Backend,
+}
+
+/// What steps the lanes of an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// Kernels on a device; without one the run does not start.
+    Gpu,
+    /// Kernels where there is a device that is hardware, else the processor, and says which.
+    Auto,
+}
+
+impl Backend {
+    fn is_cpu(&self) -> bool {
+        *self == Self::Cpu
+    }
 }
 
 /// Who plays in a seat.

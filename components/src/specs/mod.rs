@@ -13,7 +13,7 @@ mod stage;
 pub use agent::{AgentSpec, HeadsSpec, NormalizeSpec, PolicySpec, ReplicasSpec, RewardSpec, WeightInit};
 pub use buffer::{BufferSpec, Refresh, RefreshNamed, Scope};
 pub use dataset::DatasetSpec;
-pub use environment::{DrawPer, DrawSpec, EnvironmentSpec, SeatSpec, StartsSpec};
+pub use environment::{Backend, DrawPer, DrawSpec, EnvironmentSpec, SeatSpec, StartsSpec};
 pub use evaluate::{EvaluateAt, EvaluateSpec, EvaluateWhen, Pair};
 pub use from::{FoundSource, FromSpec, KnownNames, NamesSpec, Pick, PickBest, PickNamed};
 pub use pipeline::{MetricBound, PipelineSpec, Until};

@@ -1,6 +1,7 @@
 //! `starling doctor`: what this machine and this build have, whether runs can be written here, what the runs here are like, and a small test
 //! that the numbers do not depend on threads.
 
+mod adapters;
 mod runs;
 mod selftest;
 
@@ -66,14 +67,10 @@ impl Finding {
 }
 
 pub(crate) fn run(starling: &Starling, context: Context, args: DoctorArgs) -> Result<Exit, Problems> {
-    let mut findings = vec![
-        program(),
-        processor(),
-        memory(),
-        gpu(),
-        disk(&args.runs),
-        writable(&args.runs),
-    ];
+    let mut findings = vec![program(), processor(), memory()];
+    findings.extend(adapters::look());
+    findings.push(disk(&args.runs));
+    findings.push(writable(&args.runs));
     findings.extend(runs::look(&args.runs));
     findings.push(selftest::run(starling));
     let broken = findings.iter().any(|finding| finding.level == Level::Broken);
@@ -138,30 +135,6 @@ fn memory() -> Finding {
 }
 
 /// Adapters that the system has; nothing here computes on one.
-fn gpu() -> Finding {
-    let cards = std::fs::read_dir("/proc/driver/nvidia/gpus")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let model = |text: String| {
-        Some(
-            text.lines()
-                .find_map(|line| line.strip_prefix("Model:"))?
-                .trim()
-                .to_owned(),
-        )
-    };
-    let cards: Vec<String> = cards
-        .filter_map(|card| model(std::fs::read_to_string(card.path().join("information")).ok()?))
-        .collect();
-    let found = if cards.is_empty() {
-        "none found".to_owned()
-    } else {
-        cards.join(", ")
-    };
-    Finding::fine("gpu", format!("{found}; this build computes on the processor only"))
-}
-
 /// The folder itself, or the nearest one above it that exists.
 fn existing(folder: &Path) -> PathBuf {
     let mut at = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());

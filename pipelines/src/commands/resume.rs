@@ -22,6 +22,9 @@ pub(crate) struct ResumeArgs {
     /// Go on although this machine's instructions may give other bits
     #[arg(long)]
     allow_other_bits: bool,
+    /// Step the lanes of all environments by this from now on, e.g. `cpu` where the device is gone
+    #[arg(long, value_name = "BACKEND", value_parser = ["cpu", "gpu", "auto"])]
+    backend: Option<String>,
     #[command(flatten)]
     resources: ResourceArgs,
 }
@@ -35,9 +38,24 @@ pub(crate) fn run(starling: &Starling, context: Context, args: ResumeArgs) -> Re
     };
     let run = Run::open_for_resume(&args.run, &options)?;
     let pipeline = starling.load(&origin(&run), &Overrides::default())?;
+    let pipeline = match &args.backend {
+        None => pipeline,
+        Some(backend) => starling.load(&origin(&run), &stepped_by(backend, &pipeline))?,
+    };
     let app = starling.world(&pipeline)?;
     args.resources.check_memory(&app)?;
     session::drive(context, app, &pipeline, run, &args.resources)
+}
+
+/// Every environment on `backend`.
+fn stepped_by(backend: &str, pipeline: &Pipeline) -> Overrides {
+    let environments = pipeline.names("environment");
+    Overrides {
+        set: environments
+            .map(|name| format!("environment.{name}.backend={backend}"))
+            .collect(),
+        ..Overrides::default()
+    }
 }
 
 /// The pipeline that a run keeps, for someone who looks at the run: what it was made from may be gone.

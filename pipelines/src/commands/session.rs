@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use starling_components::Fault;
 use starling_components::parameters::Replicas;
 use starling_record::Run;
+use starling_simulate::device::Graphics;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -66,6 +67,9 @@ pub(super) fn drive(
     let dir = run.dir().to_owned();
     let signals = Signals::listen()?;
     starling_record::start(app.world_mut(), run)?;
+    for note in &app.world().resource::<Graphics>().notes {
+        context.talk(note);
+    }
     let mut watcher = Watcher::new(context, app.world_mut());
     let limits = Limits {
         signals,

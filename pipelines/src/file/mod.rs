@@ -156,6 +156,12 @@ fn entities(tree: &Node) -> Entities {
 }
 
 impl Pipeline {
+    /// Keys of all tables of one kind.
+    pub(crate) fn names<'a>(&'a self, table: &'a str) -> impl Iterator<Item = &'a str> {
+        let own = self.instances.iter().filter(move |instance| instance.table == table);
+        own.map(|instance| instance.key.as_str())
+    }
+
     /// The pipeline as a file that stands alone: everything merged, every default said. Reading it gives the same pipeline.
     pub fn text(&self) -> String {
         let head = serde_json::to_value(&self.head).unwrap_or_default();

@@ -10,6 +10,7 @@ pub mod buffer;
 pub mod build;
 pub mod clocks;
 pub mod collect;
+pub mod device;
 pub mod environments;
 pub mod evaluate;
 pub mod inner;

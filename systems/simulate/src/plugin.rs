@@ -4,6 +4,7 @@ use crate::blocks::LaneBlocks;
 use crate::buffer::{StartsFrom, StateBuffer, fill};
 use crate::clocks::{Advanced, advance};
 use crate::collect::{CollectPlan, collect};
+use crate::device::Graphics;
 use crate::evaluate::{EvaluateSeats, Evaluated, evaluate};
 use crate::stages::{EndsBy, RolloutPlans};
 use crate::{build, environments, scripts, stages};
@@ -33,6 +34,7 @@ impl Plugin for SimulatePlugin {
         let world = app.world_mut();
         register(&mut world.get_resource_or_init::<Registry>());
         declare(&mut world.get_resource_or_init::<PersistenceTable>());
+        world.init_resource::<Graphics>();
         app.add_systems(
             Build,
             (
@@ -135,5 +137,6 @@ fn declare(table: &mut PersistenceTable) {
         .derived::<EntityName>()
         .derived::<MemoryEstimate>()
         .derived::<RunSeed>()
+        .external::<Graphics>()
         .external::<PipelineFolder>();
 }

@@ -6,6 +6,7 @@ mod cart_pole;
 mod classic_control;
 mod cloning;
 mod crossplay;
+mod device;
 mod dqn;
 mod eval;
 mod exactness;

@@ -11,3 +11,5 @@ mod resets;
 mod settings;
 mod traces;
 mod views;
+
+pub(crate) use properties::{rules_of, settings as random_settings};

@@ -25,6 +25,7 @@ pub mod parts;
 pub mod pass;
 pub mod plain;
 mod plan;
+mod program;
 mod rows;
 pub mod sequence_op;
 

@@ -8,6 +8,7 @@ use crate::distribution::{action_values, categorical, gaussian};
 use crate::real::wide;
 use starling_components::act::{Act, ActInput, ActOutput};
 use starling_components::fault::Fault;
+use starling_components::program::Program;
 use starling_components::random::{Key, unit_f32};
 use starling_components::spaces::{ActionsMut, Observations};
 use std::cell::RefCell;
@@ -241,6 +242,10 @@ impl Act for Network {
             });
         }
         self.each_row(parameters, input, &mut [], |row, _, _, value| values[row] = value)
+    }
+
+    fn program(&self) -> Option<Program> {
+        self.operations()
     }
 
     fn probabilities(&self, parameters: &[f32], input: &ActInput<'_>) -> Result<Option<Vec<f32>>, Fault> {

@@ -15,7 +15,7 @@ use starling_components::schedule::{Build, MemoryEstimate, RunSeed, Tick};
 use starling_components::seating::Seating;
 use starling_components::simulate::{Lanes, LiveEnvironment, Simulate};
 use starling_components::spaces::{ActionBuffer, ElementKind, EnvironmentShape, ObservationBuffer};
-use starling_components::specs::{AgentSpec, EnvironmentSpec, Pair};
+use starling_components::specs::{AgentSpec, Backend, EnvironmentSpec, Pair};
 use starling_components::stage::StagePlan;
 use starling_components::table::{ColumnData, Outbox};
 use std::sync::Arc;
@@ -93,6 +93,7 @@ fn world(agent: &Value) -> App {
             rotate: false,
             pair: Pair::Index,
             starts: None,
+            backend: Backend::Cpu,
         },
         Seating::Fixed(vec![chef, chef]),
         LiveEnvironment(Arc::new(ShapeOnly(shape()))),

@@ -3,6 +3,7 @@
 use super::{path, verdict};
 use crate::blocks::LaneBlocks;
 use crate::collect::CollectPlan;
+use crate::device::Graphics;
 use crate::evaluate::EvaluateSeats;
 use crate::seating::Chairs;
 use crate::stages::RolloutPlans;
@@ -20,7 +21,6 @@ use starling_components::seating::Seating;
 use starling_components::simulate::LiveEnvironment;
 use starling_components::specs::{EnvironmentSpec, EvaluateSpec};
 use starling_components::stage::StagePlan;
-use std::sync::Arc;
 
 /// Steps of a rollout in an environment where nobody learns.
 const STEPS_WITHOUT_LEARNER: usize = 128;
@@ -59,6 +59,7 @@ pub fn collection(
     mut stages: Stages<'_, '_>,
     seed: Res<RunSeed>,
     mut memory: ResMut<MemoryEstimate>,
+    mut graphics: ResMut<Graphics>,
     mut commands: Commands,
 ) -> Result<(), Vec<Fault>> {
     let mut faults = Vec::new();
@@ -162,7 +163,14 @@ pub fn collection(
         memory
             .0
             .push((format!("{name}: lanes"), keys.len().saturating_mul(states)));
-        let mut blocks = LaneBlocks::new(Arc::clone(&environment.0), keys, lanes, carry);
+        let player = match graphics.player(&name.to_string(), spec.backend, &environment.0) {
+            Ok(player) => player,
+            Err(fault) => {
+                faults.push(fault.within(path(name, [])));
+                continue;
+            }
+        };
+        let mut blocks = LaneBlocks::new(player, keys, lanes, carry);
         if changing {
             blocks = blocks.with_changing_seats();
         }

@@ -8,7 +8,7 @@ use crate::seating::{NOBODY, Usher};
 use starling_components::fault::Fault;
 use starling_components::profile::Laps;
 use starling_components::rollout::ReplicaRollout;
-use starling_components::simulate::StepOutputs;
+use starling_components::simulate::{LanePlayer, StepOutputs};
 use starling_components::spaces::{ActionBuffer, EnvironmentShape};
 
 /// Stages of a step that are timed: places in [`StepLaps`].
@@ -16,12 +16,14 @@ const ACT: usize = 0;
 const STEP: usize = 1;
 const OBSERVE: usize = 2;
 const COUNT: usize = 3;
+/// All steps at once, by lanes that play by themselves.
+const DEVICE: usize = 4;
 
 /// Their names.
-pub(crate) const STAGES: [&str; 4] = ["act", "step", "observe", "count"];
+pub(crate) const STAGES: [&str; 5] = ["act", "step", "observe", "count", "device"];
 
 /// Times of the stages of all steps.
-pub(crate) type StepLaps = Laps<4>;
+pub(crate) type StepLaps = Laps<5>;
 
 /// Plays `rollout.steps` steps in every lane and fills `rollout`. Returns the episodes that ended. Where seats change, `players` are the
 /// chairs and `usher` seats every episode that starts. Values of the last observations are estimated only if `last_values`.
@@ -77,6 +79,23 @@ pub(crate) fn collect_replica(
             }
         }
         replica.table.sit(&replica.chairs, players.len())?;
+    }
+    let fixed = usher.is_none() && statistics.is_none() && carry_len == 0;
+    if fixed && replica.block.plays() && play_at_once(players, replica, rollout, last_values)? {
+        laps.lap(DEVICE);
+        for step in 0..steps {
+            let (by_row, by_lane) = (step * rows..(step + 1) * rows, step * lanes..(step + 1) * lanes);
+            replica.time += 1;
+            let outcome = StepOutcome {
+                rewards: &rollout.rewards[by_row.clone()],
+                shaped: &rollout.shaped[by_row],
+                terminated: &rollout.terminated[by_lane.clone()],
+                truncated: &rollout.truncated[by_lane],
+            };
+            count.step(replica, outcome, None, seats, carry_len);
+        }
+        laps.lap(COUNT);
+        return Ok(count.finished);
     }
     for step in 0..steps {
         let by_row = step * rows..(step + 1) * rows;
@@ -165,6 +184,29 @@ pub(crate) fn collect_replica(
         (ActionBuffer::Discrete(_), false) | (ActionBuffer::Continuous(_), true)
     ));
     Ok(count.finished)
+}
+
+/// The whole rollout by the lanes themselves, where they and all policies can; false, with nothing done, where not.
+fn play_at_once(
+    players: &[Player<'_>],
+    replica: &mut ReplicaLanes,
+    rollout: &mut ReplicaRollout,
+    last_values: bool,
+) -> Result<bool, Fault> {
+    let mut all = Vec::new();
+    for player in players {
+        let Some(program) = player.policy.program().filter(|_| player.explore == 0.0) else {
+            return Ok(false);
+        };
+        all.push(LanePlayer {
+            program,
+            parameters: player.parameters,
+            key: player.key,
+            seats: player.seats,
+        });
+    }
+    let time = replica.time;
+    replica.block.play(&all, time, last_values, rollout)
 }
 
 /// Which episode each lane plays, followed from the flags: the block only tells what comes after the reset.

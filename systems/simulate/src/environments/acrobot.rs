@@ -15,6 +15,8 @@ use starling_components::random::Draw;
 use starling_components::registry::{KindSettings, Registry, RulesContext, RulesSlot};
 use starling_components::simulate::{LaneOutcomes, Outcome, Rules};
 use starling_components::spaces::EnvironmentShape;
+use starling_components::twin::{Constant, Twin};
+use starling_shaders::sources;
 use std::f32::consts::{FRAC_PI_2, PI, TAU};
 
 const GRAVITY: f32 = 9.8;
@@ -181,6 +183,11 @@ impl Rules for Acrobot {
         let [theta_1, theta_2, omega_1, omega_2] = floats(state);
         let ((sin_1, cos_1), (sin_2, cos_2)) = (sin_cos(theta_1), sin_cos(theta_2));
         out[..6].copy_from_slice(&[cos_1, sin_1, cos_2, sin_2, omega_1, omega_2]);
+    }
+
+    fn twin(&self) -> Option<Twin> {
+        let sources = vec![sources::ACROBOT];
+        Some(Twin::new(sources).with("MAX_STEPS", Constant::Word(self.max_steps)))
     }
 
     fn picture(&self, state: &[u32]) -> Option<Picture> {

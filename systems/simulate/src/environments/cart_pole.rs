@@ -12,6 +12,8 @@ use starling_components::random::Draw;
 use starling_components::registry::{KindSettings, Registry, RulesContext, RulesSlot};
 use starling_components::simulate::{LaneOutcomes, Outcome, Rules};
 use starling_components::spaces::EnvironmentShape;
+use starling_components::twin::{Constant, Twin};
+use starling_shaders::sources;
 
 const GRAVITY: f32 = 9.8;
 const MASS_POLE: f32 = 0.1;
@@ -137,6 +139,11 @@ impl Rules for CartPole {
     #[inline]
     fn observe(&self, state: &[u32], out: &mut [f32]) {
         out[..4].copy_from_slice(&floats::<4>(state));
+    }
+
+    fn twin(&self) -> Option<Twin> {
+        let sources = vec![sources::CART_POLE];
+        Some(Twin::new(sources).with("MAX_STEPS", Constant::Word(self.max_steps)))
     }
 
     fn picture(&self, state: &[u32]) -> Option<Picture> {

@@ -12,6 +12,8 @@ use starling_components::random::Draw;
 use starling_components::registry::{KindSettings, Registry, RulesContext, RulesSlot};
 use starling_components::simulate::{LaneOutcomes, Outcome, Rules};
 use starling_components::spaces::EnvironmentShape;
+use starling_components::twin::{Constant, Twin};
+use starling_shaders::sources;
 
 pub(super) const MIN_POSITION: f32 = -1.2;
 pub(super) const MAX_POSITION: f32 = 0.6;
@@ -150,6 +152,11 @@ impl Rules for MountainCar {
 
     fn observe(&self, state: &[u32], out: &mut [f32]) {
         out[..2].copy_from_slice(&floats::<2>(state));
+    }
+
+    fn twin(&self) -> Option<Twin> {
+        let sources = vec![sources::MOUNTAIN_CAR_VALLEY, sources::MOUNTAIN_CAR];
+        Some(Twin::new(sources).with("MAX_STEPS", Constant::Word(self.max_steps)))
     }
 
     fn picture(&self, state: &[u32]) -> Option<Picture> {

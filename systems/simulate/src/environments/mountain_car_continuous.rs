@@ -14,6 +14,8 @@ use starling_components::random::Draw;
 use starling_components::registry::{KindSettings, Registry, RulesContext, RulesSlot};
 use starling_components::simulate::{LaneOutcomes, Outcome, Rules};
 use starling_components::spaces::EnvironmentShape;
+use starling_components::twin::{Constant, Twin};
+use starling_shaders::sources;
 
 const POWER: f32 = 0.0015;
 const GOAL: f32 = 0.45;
@@ -105,6 +107,14 @@ impl Rules for MountainCarContinuous {
 
     fn observe(&self, state: &[u32], out: &mut [f32]) {
         out[..2].copy_from_slice(&floats::<2>(state));
+    }
+
+    fn twin(&self) -> Option<Twin> {
+        let sources = vec![sources::MOUNTAIN_CAR_VALLEY, sources::MOUNTAIN_CAR_CONTINUOUS];
+        let twin = Twin::new(sources)
+            .with("MAX_STEPS", Constant::Word(self.max_steps))
+            .with("WALL_STOPS", Constant::Flag(self.wall == Wall::Gymnasium));
+        Some(twin)
     }
 
     fn picture(&self, state: &[u32]) -> Option<Picture> {

@@ -13,6 +13,8 @@ use starling_components::random::Draw;
 use starling_components::registry::{KindSettings, Registry, RulesContext, RulesSlot};
 use starling_components::simulate::{LaneOutcomes, Outcome, Rules};
 use starling_components::spaces::EnvironmentShape;
+use starling_components::twin::{Constant, Twin};
+use starling_shaders::sources;
 use std::f32::consts::PI;
 
 /// Radians per second.
@@ -109,6 +111,11 @@ impl Rules for Pendulum {
         let [theta, speed] = floats(state);
         let (sin, cos) = sin_cos(theta);
         out[..3].copy_from_slice(&[cos, sin, speed]);
+    }
+
+    fn twin(&self) -> Option<Twin> {
+        let sources = vec![sources::PENDULUM];
+        Some(Twin::new(sources).with("MAX_STEPS", Constant::Word(self.max_steps)))
     }
 
     fn picture(&self, state: &[u32]) -> Option<Picture> {

@@ -12,6 +12,7 @@ use starling_components::picture::Portrait;
 use starling_components::random::{Counter, Key};
 use starling_components::simulate::{LaneOutcomes, Lanes, Outcome, Rules, Simulate, StepOutputs};
 use starling_components::spaces::{ActionElement, Actions, EnvironmentShape, ObservationElement, ObservationsMut};
+use starling_components::twin::Twin;
 use std::sync::Arc;
 
 /// Rules as an environment: opens blocks of lanes.
@@ -45,6 +46,9 @@ impl<R: Rules> Simulate for Vectorised<R> {
             key,
             first,
         })
+    }
+    fn twin(&self) -> Option<Twin> {
+        self.rules.twin()
     }
 }
 

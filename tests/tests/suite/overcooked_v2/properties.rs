@@ -43,7 +43,7 @@ fn kitchen_text() -> impl Strategy<Value = String> {
     })
 }
 
-pub(super) fn settings() -> impl Strategy<Value = OvercookedV2Settings> {
+pub(crate) fn settings() -> impl Strategy<Value = OvercookedV2Settings> {
     let flags = prop::array::uniform7(any::<bool>());
     (kitchen_text(), flags, 0..4_u32, any::<bool>(), 5..40_u32).prop_map(|(text, flags, view, permute, max_steps)| {
         let piles = text.chars().filter_map(|symbol| symbol.to_digit(10));
@@ -72,7 +72,7 @@ pub(super) fn settings() -> impl Strategy<Value = OvercookedV2Settings> {
     })
 }
 
-pub(super) fn rules_of(settings: &OvercookedV2Settings) -> OvercookedV2 {
+pub(crate) fn rules_of(settings: &OvercookedV2Settings) -> OvercookedV2 {
     let KitchenChoice::Table(table) = &settings.layout else {
         panic!("random kitchens are text")
     };

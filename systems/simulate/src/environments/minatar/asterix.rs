@@ -21,6 +21,8 @@ use starling_components::picture::{Colour, Picture};
 use starling_components::random::Draw;
 use starling_components::simulate::{Outcome, Rules};
 use starling_components::spaces::EnvironmentShape;
+use starling_components::twin::{Constant, Twin};
+use starling_shaders::sources;
 
 /// Rows in which things move.
 pub const SLOTS: usize = 8;
@@ -372,6 +374,15 @@ impl Rules for Asterix {
 
     fn render(&self, words: &[u32]) -> String {
         show::text(&self.seen(words), &LOOKS, &self.caption(words))
+    }
+
+    fn twin(&self) -> Option<Twin> {
+        let twin = self
+            .game
+            .twin(sources::MINATAR_ASTERIX)
+            .with("GYMNAX", Constant::Flag(self.variant == Variant::Gymnax))
+            .with("RAMPING", Constant::Flag(self.ramping));
+        Some(twin)
     }
 
     fn picture(&self, words: &[u32]) -> Option<Picture> {

@@ -17,6 +17,8 @@ use starling_components::picture::{Colour, Picture};
 use starling_components::random::Draw;
 use starling_components::simulate::{LaneOutcomes, Outcome, Rules};
 use starling_components::spaces::EnvironmentShape;
+use starling_components::twin::Twin;
+use starling_shaders::sources;
 
 /// Three whole rows of bricks.
 pub const WALL: u32 = (1 << 30) - 1;
@@ -283,6 +285,10 @@ impl Rules for Breakout {
             self.state(words).bricks.count_ones()
         );
         show::text(&self.seen(words), &LOOKS, &more)
+    }
+
+    fn twin(&self) -> Option<Twin> {
+        Some(self.game.twin(sources::MINATAR_BREAKOUT))
     }
 
     fn picture(&self, words: &[u32]) -> Option<Picture> {

@@ -15,6 +15,8 @@ use starling_components::picture::{Colour, Picture};
 use starling_components::random::Draw;
 use starling_components::simulate::{Outcome, Rules};
 use starling_components::spaces::EnvironmentShape;
+use starling_components::twin::{Constant, Twin};
+use starling_shaders::sources;
 
 /// Lanes of the road.
 pub const CARS: usize = 8;
@@ -258,6 +260,11 @@ impl Rules for Freeway {
 
     fn render(&self, words: &[u32]) -> String {
         show::text(&self.seen(words), &LOOKS, &format!("step {}", game::time(words)))
+    }
+
+    fn twin(&self) -> Option<Twin> {
+        let twin = self.game.twin(sources::MINATAR_FREEWAY);
+        Some(twin.with("GYMNAX", Constant::Flag(self.variant == Variant::Gymnax)))
     }
 
     fn picture(&self, words: &[u32]) -> Option<Picture> {

@@ -9,6 +9,8 @@ use starling_components::fault::Fault;
 use starling_components::random::Draw;
 use starling_components::simulate::Outcome;
 use starling_components::spaces::{ActionSpace, ElementKind, EnvironmentShape, ObservationSpace, SeatShape};
+use starling_components::twin::{Constant, Twin};
+use starling_shaders::sources;
 
 /// Cells of a side of the board.
 pub(super) const SIDE: usize = 10;
@@ -129,6 +131,17 @@ impl Game {
         outcome.rewards[0] = reward as f32;
         outcome.terminated = terminated;
         outcome.truncated = state[TIME] >= self.limit;
+    }
+
+    /// The game in WGSL, `source` being its own rules: planes of zeros and ones.
+    pub(super) fn twin(&self, source: &'static str) -> Twin {
+        let channels = self.shape.seats[0].observation.shape[2];
+        let mut twin = Twin::new(vec![sources::MINATAR_GAME, source])
+            .with("STICKY", Constant::Float(self.sticky.unwrap_or(0.0)))
+            .with("LIMIT", Constant::Word(self.limit))
+            .with_words("MOVES_AT", self.moves.iter().copied());
+        twin.channels = vec![1; channels];
+        twin
     }
 
     /// Whether the shared words are those of a state that may be stepped.

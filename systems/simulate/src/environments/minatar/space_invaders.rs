@@ -18,6 +18,8 @@ use starling_components::picture::{Colour, Picture};
 use starling_components::random::Draw;
 use starling_components::simulate::{Outcome, Rules};
 use starling_components::spaces::EnvironmentShape;
+use starling_components::twin::{Constant, Twin};
+use starling_shaders::sources;
 
 const CHANNELS: usize = 6;
 const CELLS: usize = SIDE * SIDE;
@@ -312,6 +314,11 @@ impl Rules for SpaceInvaders {
 
     fn render(&self, words: &[u32]) -> String {
         show::text(&self.seen(words), &LOOKS, &self.caption(words))
+    }
+
+    fn twin(&self) -> Option<Twin> {
+        let twin = self.game.twin(sources::MINATAR_SPACE_INVADERS);
+        Some(twin.with("RAMPING", Constant::Flag(self.ramping)))
     }
 
     fn picture(&self, words: &[u32]) -> Option<Picture> {

@@ -26,6 +26,8 @@ use starling_components::picture::Picture;
 use starling_components::random::Draw;
 use starling_components::simulate::{Outcome, Rules};
 use starling_components::spaces::EnvironmentShape;
+use starling_components::twin::{Constant, Twin};
+use starling_shaders::sources;
 
 /// Names of the actions in the order of their numbers, which is not V2's.
 pub const ACTIONS: [&str; 6] = ["up", "down", "right", "left", "stay", "interact"];
@@ -134,5 +136,21 @@ impl Rules for OvercookedV1 {
 
     fn picture(&self, state: &[u32]) -> Option<Picture> {
         self.engine.picture(state)
+    }
+
+    fn twin(&self) -> Option<Twin> {
+        let seen = match self.seen {
+            Seen::V1 => sources::OVERCOOKED_V1_OBSERVE,
+            Seen::V2 | Seen::Featurized => sources::OVERCOOKED_V1_AS_V2,
+        };
+        let twin = self.engine.kitchen_twin(vec![sources::OVERCOOKED_V1, seen]);
+        let mut twin = twin
+            .with("RANDOM_RESET", Constant::Flag(self.random_reset))
+            .with("FLOOR_COUNT", Constant::Word(self.floor.len() as u32))
+            .with_words("FLOOR_AT", self.floor.iter().copied());
+        if self.seen == Seen::V1 {
+            (twin.canvas, twin.channels) = self.painter.packing();
+        }
+        Some(twin)
     }
 }

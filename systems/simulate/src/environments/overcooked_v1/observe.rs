@@ -73,6 +73,16 @@ impl Painter {
         [self.height, self.width, CHANNELS]
     }
 
+    /// What every observation begins with, and the bits that each channel needs.
+    pub(super) fn packing(&self) -> (Vec<u8>, Vec<u8>) {
+        let bits = |channel| match channel {
+            WAITING_ONIONS | SOUP_ONIONS => 2,
+            TIME_LEFT => 5,
+            _ => 1,
+        };
+        (self.canvas.clone(), (0..CHANNELS).map(bits).collect())
+    }
+
     /// Everything that both cooks see alike.
     fn scene(&self, state: &State<'_>, urgent: bool, out: &mut [u8]) {
         out.copy_from_slice(&self.canvas);

@@ -60,6 +60,11 @@ impl Featurizer {
         }
     }
 
+    /// The targets, and the cost of each from every cell and direction.
+    pub(super) fn distances(&self) -> (&[u32], &[u16]) {
+        (&self.targets, &self.costs)
+    }
+
     /// The observation of cook `me`: itself, the others, where the others are from here, where it is.
     pub(super) fn write(&self, state: &State<'_>, me: usize, out: &mut [u8]) {
         out.fill(0);

@@ -18,6 +18,7 @@ mod picture;
 mod render;
 mod reset;
 pub mod state;
+mod twin;
 
 pub use build::register;
 pub use interaction::{BUTTON_COST, BUTTON_TIME, COOK_TIME, DELIVERY_REWARD, PlatesPay};
@@ -35,6 +36,7 @@ use starling_components::picture::Picture;
 use starling_components::random::Draw;
 use starling_components::simulate::{Outcome, Rules};
 use starling_components::spaces::{ActionSpace, ElementKind, EnvironmentShape, ObservationSpace, SeatShape};
+use starling_components::twin::Twin;
 use state::{CORRECT_DELIVERY, Words};
 
 /// The options of the rules, checked; see `OvercookedV2Settings`.
@@ -245,5 +247,9 @@ impl Rules for OvercookedV2 {
 
     fn picture(&self, state: &[u32]) -> Option<Picture> {
         Some(self.drawing(&self.words.read(state)))
+    }
+
+    fn twin(&self) -> Option<Twin> {
+        Some(self.twin())
     }
 }

@@ -26,6 +26,12 @@ impl Ways {
         }
     }
 
+    /// Both tables, `[cell][direction]`, where a step leads first.
+    pub(super) fn tables(&self) -> [impl Iterator<Item = u32>; 2] {
+        let words = |table: &[[u32; 4]]| table.iter().flatten().copied().collect::<Vec<_>>().into_iter();
+        [words(&self.step), words(&self.faced)]
+    }
+
     /// The cell that a cook faces.
     #[inline]
     pub(super) fn faced(&self, cook: Cook) -> usize {

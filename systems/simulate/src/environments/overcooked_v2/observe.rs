@@ -113,6 +113,10 @@ impl Painter {
     fn len(&self) -> usize {
         self.rows * self.columns * self.channels
     }
+    /// The observation before anything is added to it; `None` where every cook has a window of its own.
+    pub(super) fn canvas(&self) -> Option<&[u8]> {
+        (self.margin == 0).then_some(&self.canvas)
+    }
 
     fn window(&self, cook: Cook) -> Window {
         if self.margin == 0 {

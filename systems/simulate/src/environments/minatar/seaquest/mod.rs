@@ -17,6 +17,8 @@ use starling_components::picture::{Colour, Picture};
 use starling_components::random::Draw;
 use starling_components::simulate::{Outcome, Rules};
 use starling_components::spaces::EnvironmentShape;
+use starling_components::twin::{Constant, Twin};
+use starling_shaders::sources;
 use state::{DIVER_PACE, MAX_OXYGEN, MOVE_SPEED, Mob, SHOT_INTERVAL, SPAWN_SPEED, State, WORDS};
 
 const CHANNELS: usize = 10;
@@ -293,6 +295,15 @@ impl Rules for Seaquest {
 
     fn render(&self, words: &[u32]) -> String {
         show::text(&self.seen(words), &LOOKS, &self.caption(words))
+    }
+
+    fn twin(&self) -> Option<Twin> {
+        let twin = self
+            .game
+            .twin(sources::MINATAR_SEAQUEST)
+            .with("GYMNAX", Constant::Flag(self.variant == Variant::Gymnax))
+            .with("RAMPING", Constant::Flag(self.ramping));
+        Some(twin)
     }
 
     fn picture(&self, words: &[u32]) -> Option<Picture> {

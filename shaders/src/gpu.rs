@@ -1,0 +1,373 @@
+//! The device: which adapter, with which limits, and what it says when something goes wrong.
+
+use crate::staging::Staging;
+use starling_components::Fault;
+use std::collections::HashMap;
+use std::fmt::{Display, Formatter};
+use std::sync::{Arc, Mutex, PoisonError};
+use wgpu::{
+    Adapter, Backends, Buffer, BufferDescriptor, BufferUsages, ComputePipeline, Device, DeviceDescriptor, DeviceType,
+    ErrorFilter, Features, Instance, InstanceDescriptor, Limits, PollType, Queue, SubmissionIndex,
+};
+
+/// Chooses an adapter: its number in `starling doctor`, a part of its name, `software` or `hardware`.
+const CHOICE: &str = "STARLING_ADAPTER";
+/// What to do where there is none.
+const INSTALL: &str = "install the graphics driver's Vulkan part, or Mesa's software adapter (`apt-get install --no-install-recommends \
+                       mesa-vulkan-drivers libvulkan1`); `starling doctor` lists what is found; `backend = \"cpu\"` needs none";
+
+/// An adapter as `starling doctor` shows it.
+#[derive(Debug, Clone)]
+pub struct AdapterReport {
+    /// The device's name.
+    pub name: String,
+    /// The driver and its version.
+    pub driver: String,
+    /// Runs on the processor: right, and slow.
+    pub software: bool,
+    /// Times itself.
+    pub timestamps: bool,
+    /// Largest buffer, in bytes.
+    pub max_buffer: u64,
+    /// Largest buffer that a kernel can read, in bytes.
+    pub max_binding: u64,
+    /// Buffers that one kernel can read and write.
+    pub storage_buffers: u32,
+    /// Memory that the invocations of a group share, in bytes.
+    pub workgroup_memory: u32,
+    /// Groups in one dimension of a dispatch.
+    pub workgroups: u32,
+}
+
+impl AdapterReport {
+    fn of(adapter: &Adapter) -> Self {
+        let (info, limits) = (adapter.get_info(), adapter.limits());
+        Self {
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            name: info.name,
+            software: info.device_type == DeviceType::Cpu,
+            timestamps: adapter.features().contains(Features::TIMESTAMP_QUERY),
+            max_buffer: limits.max_buffer_size,
+            max_binding: limits.max_storage_buffer_binding_size,
+            storage_buffers: limits.max_storage_buffers_per_shader_stage,
+            workgroup_memory: limits.max_compute_workgroup_storage_size,
+            workgroups: limits.max_compute_workgroups_per_dimension,
+        }
+    }
+}
+
+impl Display for AdapterReport {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let kind = if self.software { "software" } else { "hardware" };
+        write!(f, "{} ({kind}; {})", self.name, self.driver)
+    }
+}
+
+/// Every adapter, in the order in which they are numbered: hardware first.
+pub fn adapters() -> Vec<AdapterReport> {
+    found(&instance()).iter().map(AdapterReport::of).collect()
+}
+
+fn instance() -> Instance {
+    Instance::new(InstanceDescriptor {
+        backends: Backends::VULKAN,
+        ..InstanceDescriptor::new_without_display_handle()
+    })
+}
+
+fn found(instance: &Instance) -> Vec<Adapter> {
+    let rank = |adapter: &Adapter| match adapter.get_info().device_type {
+        DeviceType::DiscreteGpu => 0,
+        DeviceType::IntegratedGpu => 1,
+        DeviceType::VirtualGpu => 2,
+        DeviceType::Other => 3,
+        DeviceType::Cpu => 4,
+    };
+    let mut all = pollster::block_on(instance.enumerate_adapters(Backends::VULKAN));
+    all.sort_by_key(rank);
+    all
+}
+
+fn chosen(all: Vec<Adapter>, choice: Option<&str>) -> Result<Adapter, Fault> {
+    let names: Vec<String> = all
+        .iter()
+        .map(|adapter| AdapterReport::of(adapter).to_string())
+        .collect();
+    let fits = |(number, adapter): (usize, &Adapter)| {
+        let report = AdapterReport::of(adapter);
+        choice.is_none_or(|choice| match choice {
+            "software" => report.software,
+            "hardware" => !report.software,
+            other => match other.parse::<usize>() {
+                Ok(wanted) => wanted == number,
+                Err(_) => report.name.to_lowercase().contains(&other.to_lowercase()),
+            },
+        })
+    };
+    match (all.iter().enumerate().position(fits), choice) {
+        (Some(place), _) => Ok(all
+            .into_iter()
+            .nth(place)
+            .unwrap_or_else(|| unreachable!("it was found there"))),
+        (None, Some(choice)) if !names.is_empty() => {
+            let message = format!("{CHOICE}={choice} fits none of the adapters: {}", names.join(", "));
+            Err(Fault::run(message).advise("give a part of a name, a number from 0, `software` or `hardware`"))
+        }
+        (None, _) => Err(Fault::run("this machine has no Vulkan adapter").advise(INSTALL)),
+    }
+}
+
+/// A device with its queue.
+pub struct Gpu {
+    pub(crate) device: Device,
+    pub(crate) queue: Queue,
+    pub(crate) staging: Staging,
+    report: AdapterReport,
+    limits: Limits,
+    lost: Arc<Mutex<Option<String>>>,
+    /// By composed text and entry point. Only ever asked by key.
+    pipelines: Mutex<HashMap<(String, &'static str), ComputePipeline>>,
+}
+
+impl std::fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gpu")
+            .field("report", &self.report)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Gpu {
+    /// The device that the environment variable `STARLING_ADAPTER` chooses; without it the first of the hardware, or else the software adapter.
+    ///
+    /// # Errors
+    /// There is none, or it does not open.
+    pub fn open() -> Result<Arc<Self>, Fault> {
+        let choice = std::env::var(CHOICE).ok().filter(|choice| !choice.is_empty());
+        Self::choose(choice.as_deref())
+    }
+
+    /// As [`Gpu::open`] with `choice` in place of the variable.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub fn choose(choice: Option<&str>) -> Result<Arc<Self>, Fault> {
+        let adapter = chosen(found(&instance()), choice)?;
+        let limits = adapter.limits();
+        Self::with_limits(&adapter, limits)
+    }
+
+    /// A device of the chosen adapter that pretends to have smaller buffers, for tests of what happens where they are too small.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub fn small(choice: Option<&str>, max_buffer: u64) -> Result<Arc<Self>, Fault> {
+        let adapter = chosen(found(&instance()), choice)?;
+        let limits = Limits {
+            max_buffer_size: max_buffer,
+            max_storage_buffer_binding_size: max_buffer,
+            ..adapter.limits()
+        };
+        Self::with_limits(&adapter, limits)
+    }
+
+    fn with_limits(adapter: &Adapter, limits: Limits) -> Result<Arc<Self>, Fault> {
+        let report = AdapterReport::of(adapter);
+        let descriptor = DeviceDescriptor {
+            label: Some("starling"),
+            required_features: adapter.features() & Features::TIMESTAMP_QUERY,
+            required_limits: limits.clone(),
+            ..DeviceDescriptor::default()
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| {
+            Fault::run(format!("{report} does not open: {error}"))
+                .advise("choose another adapter by STARLING_ADAPTER; `starling doctor` lists them")
+        })?;
+        let lost = Arc::new(Mutex::new(None));
+        let note = Arc::clone(&lost);
+        device.set_device_lost_callback(move |reason, message| {
+            let what = if message.is_empty() {
+                format!("{reason:?}")
+            } else {
+                message
+            };
+            note.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(what);
+        });
+        let note = Arc::clone(&lost);
+        // What no scope catches comes after the device has gone, or is a bug of ours: either way the device is of no more use.
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            let mut lost = note.lock().unwrap_or_else(PoisonError::into_inner);
+            lost.get_or_insert(error.to_string());
+        }));
+        Ok(Arc::new(Self {
+            device,
+            queue,
+            staging: Staging::default(),
+            report,
+            limits,
+            lost,
+            pipelines: Mutex::default(),
+        }))
+    }
+
+    /// Which adapter this is.
+    pub fn report(&self) -> &AdapterReport {
+        &self.report
+    }
+
+    /// What it allows.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Gives the device up, as if it had been unplugged: for tests.
+    pub fn lose(&self) {
+        self.device.destroy();
+        self.lost
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(|| "it was given up".to_owned());
+    }
+
+    /// # Errors
+    /// The device has gone.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*lost {
+            None => Ok(()),
+            Some(why) => Err(self.gone(why)),
+        }
+    }
+
+    fn gone(&self, why: &str) -> Fault {
+        Fault::run(format!("the device {} was lost: {why}", self.report.name)).advise(
+            "rows up to the last commit are kept: `starling resume RUN` goes on with a device, `starling resume RUN --backend cpu` without",
+        )
+    }
+
+    /// Runs `make`, and turns what the device says about it into a fault. `what` is being made.
+    ///
+    /// # Errors
+    /// Out of memory, refused, broken, or gone.
+    pub(crate) fn attempt<T>(&self, what: &str, make: impl FnOnce() -> T) -> Result<T, Fault> {
+        self.check()?;
+        let memory = self.device.push_error_scope(ErrorFilter::OutOfMemory);
+        let internal = self.device.push_error_scope(ErrorFilter::Internal);
+        let validation = self.device.push_error_scope(ErrorFilter::Validation);
+        let made = make();
+        let validation = pollster::block_on(validation.pop());
+        let internal = pollster::block_on(internal.pop());
+        let memory = pollster::block_on(memory.pop());
+        self.check()?;
+        let name = &self.report.name;
+        if let Some(error) = memory {
+            return Err(
+                Fault::run(format!("the device {name} is out of memory for {what}: {error}")).advise(
+                    "fewer lanes or a shorter rollout need less; `backend = \"cpu\"` uses the machine's own memory",
+                ),
+            );
+        }
+        if let Some(error) = validation.or(internal) {
+            return Err(Fault::run(format!("the device {name} refuses {what}: {error}")).advise(
+                "`backend = \"cpu\"` plays without it; this is worth reporting with the output of `starling doctor`",
+            ));
+        }
+        Ok(made)
+    }
+
+    /// A buffer of `bytes` bytes, zeroed.
+    ///
+    /// # Errors
+    /// A limit that is too small; no memory.
+    pub(crate) fn buffer(&self, what: &str, bytes: u64, usage: BufferUsages) -> Result<Buffer, Fault> {
+        // A binding is never empty, and copies are in words.
+        let bytes = bytes.max(16).next_multiple_of(4);
+        let bound = usage.contains(BufferUsages::STORAGE);
+        let most = self.limits.max_buffer_size;
+        let most = if bound {
+            most.min(self.limits.max_storage_buffer_binding_size)
+        } else {
+            most
+        };
+        if bytes > most {
+            let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+            let message = format!(
+                "{what} would take {:.3} GiB, and a buffer of {} has {:.3} at most",
+                gib(bytes),
+                self.report.name,
+                gib(most)
+            );
+            return Err(Fault::run(message).advise("fewer `lanes`, or fewer `steps` of a rollout"));
+        }
+        self.attempt(what, || {
+            self.device.create_buffer(&BufferDescriptor {
+                label: Some(what),
+                size: bytes,
+                usage: usage | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        })
+    }
+
+    /// A storage buffer that holds `words`.
+    ///
+    /// # Errors
+    /// As [`Gpu::buffer`].
+    pub(crate) fn words(&self, what: &str, words: &[u32]) -> Result<Buffer, Fault> {
+        let buffer = self.buffer(what, 4 * words.len() as u64, BufferUsages::STORAGE)?;
+        self.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(words));
+        Ok(buffer)
+    }
+
+    /// The compiled kernel of `text` with this entry point: made once.
+    ///
+    /// # Errors
+    /// A text that does not compile.
+    pub(crate) fn pipeline(
+        &self,
+        text: &str,
+        entry: &'static str,
+        layout: &wgpu::BindGroupLayout,
+    ) -> Result<ComputePipeline, Fault> {
+        let mut pipelines = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (text.to_owned(), entry);
+        if let Some(pipeline) = pipelines.get(&key) {
+            return Ok(pipeline.clone());
+        }
+        let pipeline = self.attempt(&format!("the kernel `{entry}`"), || {
+            let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(entry),
+                source: wgpu::ShaderSource::Wgsl(text.into()),
+            });
+            let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(entry),
+                bind_group_layouts: &[Some(layout)],
+                immediate_size: 0,
+            });
+            self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(entry),
+                layout: Some(&layout),
+                module: &module,
+                entry_point: Some(entry),
+                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                cache: None,
+            })
+        })?;
+        pipelines.insert(key, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    /// Waits until a submission has been worked off.
+    ///
+    /// # Errors
+    /// The device has gone.
+    pub(crate) fn wait(&self, submission: SubmissionIndex) -> Result<(), Fault> {
+        let wait = PollType::Wait {
+            submission_index: Some(submission),
+            timeout: None,
+        };
+        let polled = self.device.poll(wait);
+        self.check()?;
+        polled.map(drop).map_err(|error| self.gone(&error.to_string()))
+    }
+}

@@ -1,0 +1,31 @@
+//! Kernels against the processor: the same states, observations, rewards and flags, bit for bit where a world is integer.
+//!
+//! They run on whatever adapter `STARLING_ADAPTER` chooses, Mesa's software adapter in CI. Without one they say that they show nothing, and fail
+//! where `STARLING_REQUIRE_ADAPTER` is set.
+
+mod classic_control;
+mod generator;
+mod lockstep;
+mod minatar;
+mod overcooked;
+
+use starling_shaders::Gpu;
+use starling_tests::golden;
+use std::sync::{Arc, OnceLock};
+
+/// The one device of all tests; `None`, loudly, where there is none.
+pub(crate) fn gpu() -> Option<&'static Arc<Gpu>> {
+    static GPU: OnceLock<Option<Arc<Gpu>>> = OnceLock::new();
+    let gpu = GPU.get_or_init(|| match Gpu::open() {
+        Ok(gpu) => {
+            golden::say(&format!("kernels run on {}", gpu.report()));
+            Some(gpu)
+        }
+        Err(fault) if std::env::var_os("STARLING_REQUIRE_ADAPTER").is_some() => panic!("{}", fault.message),
+        Err(fault) => {
+            golden::say(&format!("no kernel is compared with anything: {}", fault.message));
+            None
+        }
+    });
+    gpu.as_ref()
+}

@@ -1,0 +1,1 @@
+//! The generator on the device: a million blocks equal, and the published vectors.
