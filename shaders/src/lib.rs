@@ -9,6 +9,7 @@ mod block;
 mod compose;
 mod gpu;
 mod play;
+mod run;
 pub mod sources;
 mod staging;
 mod world;

@@ -51,8 +51,8 @@ fn swing(y: vec4<f32>, torque: f32) -> vec4<f32> {
     return y + (DT / 6.0) * (k1 + 2.0 * k2 + 2.0 * k3 + k4);
 }
 
-// The angle in [-pi, pi) by whole turns; one that lies there keeps its bits. The first whole turn is certain, even where a device's division
-// rounds to less than one.
+// The angle in [-pi, pi) by whole turns; one that lies there keeps its bits. The first turn is certain, even where a device's division rounds
+// to less than one.
 fn wrapped(angle: f32) -> f32 {
     var turns_up = 0.0;
     if angle < -PI {

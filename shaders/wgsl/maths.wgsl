@@ -1,5 +1,6 @@
 // The functions of `starling_components::maths`: the same polynomials in the same order. A device may fuse a product and a sum, so that the
-// last bits of floats differ from the processor's; integers do not. NaN is told by its bits, since a device's `clamp` may turn it into a number.
+// last bits of floats differ from the processor's; integers do not. NaN is told by its bits, since a device's `clamp` may turn it into a
+// number.
 
 fn is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7FFFFFFFu) > 0x7F800000u;

@@ -1,5 +1,5 @@
-// MountainCarContinuous-v0: MountainCar with a force instead of three moves, a goal that is nearer and pays 100, and a price on the square of
-// the action.
+// MountainCarContinuous-v0: MountainCar with a force instead of three moves, a goal that is nearer and pays 100, and a price on the square
+// of the action.
 //
 // Constants: MAX_STEPS, WALL_STOPS (the left end stops the car; otherwise it keeps its speed there, and one that rolls back beyond the goal
 // stops). Words: those of mountain_car_valley.wgsl.

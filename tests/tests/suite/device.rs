@@ -8,6 +8,7 @@ mod generator;
 mod lockstep;
 mod minatar;
 mod overcooked;
+mod policy;
 
 use starling_shaders::Gpu;
 use starling_tests::golden;

@@ -7,7 +7,7 @@ use starling_components::environments::cart_pole::CartPoleSettings;
 use starling_components::environments::mountain_car::MountainCarSettings;
 use starling_components::environments::mountain_car_continuous::{MountainCarContinuousSettings, Wall};
 use starling_components::environments::pendulum::PendulumSettings;
-use starling_components::random::{Counter, Key};
+use starling_components::random::{Counter, Draw, Key};
 use starling_components::simulate::{Rules, Simulate};
 use starling_components::spaces::Actions;
 use starling_shaders::{Moves, Packing, Play};
@@ -22,6 +22,10 @@ struct Bounds {
     state: &'static [f32],
     observation: &'static [f32],
     reward: f32,
+    /// Random play seldom gets to where episodes end: every second step starts in states drawn from these ranges.
+    scattered: &'static [(f32, f32)],
+    /// So many of the state's first floats are angles, equal by whole turns.
+    angles: usize,
     /// How far a state after a step is from where the rules would end the episode the other way.
     margin: fn(&[f32]) -> f32,
 }
@@ -30,12 +34,15 @@ struct Bounds {
 struct Largest(Vec<f32>);
 
 impl Largest {
-    fn see(&mut self, at: usize, got: f32, want: f32) {
-        let difference = if got.to_bits() == want.to_bits() {
+    fn see(&mut self, at: usize, got: f32, want: f32, angle: bool) {
+        let mut difference = if got.to_bits() == want.to_bits() {
             0.0
         } else {
             (got - want).abs()
         };
+        if angle && difference > std::f32::consts::PI {
+            difference = (difference - std::f32::consts::TAU).abs();
+        }
         assert!(difference.is_finite(), "{got} instead of {want}");
         self.0[at] = self.0[at].max(difference);
     }
@@ -69,7 +76,17 @@ fn check<R: Rules>(bounds: &Bounds, rules: R) {
     let mut seen = Largest(vec![0.0; width]);
     let mut reward = Largest(vec![0.0]);
     let (mut ended, mut apart) = (0, 0);
-    for _ in 0..length.dispatches {
+    for dispatch in 0..length.dispatches {
+        if dispatch % 2 == 1 {
+            let mut states = lanes.states().to_vec();
+            for state in states.chunks_exact_mut(words) {
+                for (word, &(low, high)) in state.iter_mut().zip(bounds.scattered) {
+                    *word = draw.uniform(low, high).to_bits();
+                }
+            }
+            let (episodes, steps) = (lanes.episodes().to_vec(), lanes.episode_steps().to_vec());
+            lanes.restore(&states, &episodes, &steps).expect("states of the game");
+        }
         block.write_lanes(lanes.states(), lanes.episodes(), lanes.episode_steps());
         let given = random_actions(&shape, length.lanes, &mut draw);
         if shape.float_actions() {
@@ -107,14 +124,19 @@ fn check<R: Rules>(bounds: &Bounds, rules: R) {
                     }
                     ended += usize::from(written.flag(lane) != 0);
                     for at in 0..floats {
-                        state.see(at, f32::from_bits(got[at]), f32::from_bits(want[at]));
+                        state.see(
+                            at,
+                            f32::from_bits(got[at]),
+                            f32::from_bits(want[at]),
+                            at < bounds.angles,
+                        );
                     }
                     assert_eq!(got[floats..], want[floats..], "whole numbers of the state");
                     for at in 0..width {
                         let number = lane * width + at;
-                        seen.see(at, f32::from_bits(observations[number]), want_seen[number]);
+                        seen.see(at, f32::from_bits(observations[number]), want_seen[number], false);
                     }
-                    reward.see(0, taken.rewards[lane], written.rewards[lane]);
+                    reward.see(0, taken.rewards[lane], written.rewards[lane], false);
                 }
             })
             .expect("the device plays");
@@ -137,9 +159,11 @@ fn check<R: Rules>(bounds: &Bounds, rules: R) {
 fn device_lockstep_cart_pole() {
     let bounds = Bounds {
         name: "cart_pole",
-        state: &[1e-6, 1e-5, 1e-6, 1e-5],
-        observation: &[1e-6, 1e-5, 1e-6, 1e-5],
+        state: &[1e-6, 2e-6, 1e-6, 2e-6],
+        observation: &[1e-6, 2e-6, 1e-6, 2e-6],
         reward: 0.0,
+        scattered: &[(-2.5, 2.5), (-2.0, 2.0), (-0.22, 0.22), (-2.0, 2.0)],
+        angles: 0,
         margin: |state| (state[0].abs() - 2.4).abs().min((state[2].abs() - 0.209_439_5).abs()),
     };
     check(
@@ -152,9 +176,11 @@ fn device_lockstep_cart_pole() {
 fn device_lockstep_acrobot() {
     let bounds = Bounds {
         name: "acrobot",
-        state: &[1e-4, 1e-4, 1e-4, 1e-4],
-        observation: &[1e-4; 6],
+        state: &[1e-5, 1e-5, 5e-5, 5e-5],
+        observation: &[1e-5, 1e-5, 1e-5, 1e-5, 5e-5, 5e-5],
         reward: 0.0,
+        scattered: &[(-3.1, 3.1), (-3.1, 3.1), (-6.0, 6.0), (-9.0, 9.0)],
+        angles: 2,
         margin: |state| {
             let height = -f64::from(state[0]).cos() - f64::from(state[0] + state[1]).cos();
             (height - 1.0).abs() as f32
@@ -168,9 +194,11 @@ fn device_lockstep_acrobot() {
 fn device_lockstep_mountain_car() {
     let bounds = Bounds {
         name: "mountain_car",
-        state: &[1e-6, 1e-6],
-        observation: &[1e-6, 1e-6],
+        state: &[1e-6, 5e-8],
+        observation: &[1e-6, 5e-8],
         reward: 0.0,
+        scattered: &[(-1.2, 0.55), (-0.07, 0.07)],
+        angles: 0,
         margin: |state| (state[0] - 0.5).abs(),
     };
     let settings = MountainCarSettings { max_steps: 200 };
@@ -182,9 +210,12 @@ fn device_lockstep_mountain_car_continuous() {
     for wall in [Wall::Gymnax, Wall::Gymnasium] {
         let bounds = Bounds {
             name: "mountain_car_continuous",
-            state: &[1e-6, 1e-6],
-            observation: &[1e-6, 1e-6],
-            reward: 1e-6,
+            state: &[1e-6, 5e-8],
+            observation: &[1e-6, 5e-8],
+            // The goal pays 100.
+            reward: 1e-5,
+            scattered: &[(-1.2, 0.55), (-0.07, 0.07)],
+            angles: 0,
             margin: |state| (state[0] - 0.45).abs(),
         };
         let settings = MountainCarContinuousSettings { max_steps: 300, wall };
@@ -199,7 +230,9 @@ fn device_lockstep_pendulum() {
         name: "pendulum",
         state: &[1e-5, 1e-5, 0.0],
         observation: &[1e-5, 1e-5, 1e-5],
-        reward: 1e-4,
+        reward: 1e-5,
+        scattered: &[(-9.0, 9.0), (-8.0, 8.0)],
+        angles: 0,
         margin: |_| f32::INFINITY,
     };
     check(

@@ -8,13 +8,16 @@ use starling_components::environments::minatar::freeway::FreewaySettings;
 use starling_components::environments::minatar::seaquest::SeaquestSettings;
 use starling_components::environments::minatar::space_invaders::SpaceInvadersSettings;
 use starling_components::simulate::Rules;
+use starling_shaders::Packing;
 use starling_simulate::environments::minatar::{asterix, breakout, freeway, seaquest, space_invaders};
 use starling_simulate::lanes::Vectorised;
 
 const VARIANTS: [Variant; 2] = [Variant::Gymnax, Variant::Original];
 
 fn check<R: Rules>(name: &str, rules: R) {
-    lockstep::random(name, &Vectorised::new(rules));
+    let environment = Vectorised::new(rules);
+    lockstep::random(name, &environment);
+    lockstep::few(name, &environment, Packing::Bits);
 }
 
 #[test]
