@@ -93,16 +93,12 @@ fn calls(program: &Program) -> String {
     text
 }
 
-/// The whole text of a policy's kernel in `seats` of a game.
-fn text_of(
-    program: &Program,
-    shape: &EnvironmentShape,
-    observation_words: usize,
-    seats: &[usize],
-    rows: usize,
-) -> String {
+/// The whole text of a policy's kernel in `seats` of a game that is observed by bytes, for one row at a time or four.
+pub fn compose_policy(program: &Program, shape: &EnvironmentShape, seats: &[usize], rows: usize) -> String {
     let (places, memory) = places(program);
     let word = |number: usize| Constant::Word(number as u32);
+    let width = shape.observation_width();
+    let observation_words = if shape.float_observations() { width } else { width.div_ceil(4) };
     let element = shape.seats[seats[0]].observation.element;
     let constants = [
         ("SEATS", word(shape.seats.len())),
@@ -178,8 +174,7 @@ impl Actor {
         if members > 1 && !(block.setup.lanes * seats.len()).is_multiple_of(rows) {
             rows = 1;
         }
-        let words = block.world.sizes.observation_words;
-        let text = text_of(program, shape, words, seats, rows);
+        let text = compose_policy(program, shape, seats, rows);
         let bindings = [
             Bound::Job,
             Bound::Read,

@@ -1,5 +1,6 @@
 //! Lanes on a device: their states, what they write, and how many steps of that are kept.
 
+use crate::compose::Draws;
 use crate::gpu::Gpu;
 use crate::staging::Reading;
 use crate::world::{JOB_BYTES, World, bind};
@@ -46,6 +47,8 @@ pub struct Block {
     pub(crate) answers: Buffer,
     pub(crate) starts: Buffer,
     pub(crate) entries: u32,
+    /// Words that draws take, `[lanes of a member, words]`, where the world was compiled so.
+    pub(crate) recorded: Option<Buffer>,
     pub(crate) group: BindGroup,
 }
 
@@ -80,23 +83,24 @@ impl World {
         let statistics = storage("the statistics", lanes * (sizes.seats + 3))?;
         let answers = storage("log-probabilities and values", (2 * kept + 1) * rows)?;
         let starts = storage("the start states", 0)?;
-        let group = bind(
-            gpu,
-            "a rollout",
-            &self.layout,
-            &[
-                &jobs,
-                &states,
-                &clocks,
-                &actions,
-                &outcomes,
-                &observations,
-                &self.table,
-                &keys,
-                &starts,
-                &statistics,
-            ],
-        )?;
+        let recorded = match self.draws {
+            Draws::Generator => None,
+            Draws::Recorded { words } => Some(storage("the recorded draws", words * setup.lanes)?),
+        };
+        let buffers = [
+            &jobs,
+            &states,
+            &clocks,
+            &actions,
+            &outcomes,
+            &observations,
+            &self.table,
+            &keys,
+            &starts,
+            &statistics,
+        ];
+        let buffers: Vec<&Buffer> = buffers.into_iter().chain(&recorded).collect();
+        let group = bind(gpu, "a rollout", &self.layout, &buffers)?;
         Ok(Block {
             world: Arc::clone(self),
             setup,
@@ -113,6 +117,7 @@ impl World {
             answers,
             starts,
             entries: 0,
+            recorded,
             group,
         })
     }
@@ -141,6 +146,25 @@ impl Block {
         queue.write_buffer(&self.clocks, 0, bytemuck::cast_slice(&clocks));
     }
 
+    /// From now on lanes draw these words, `[lanes of a member, words]`: every dispatch begins with the first of them.
+    ///
+    /// # Errors
+    /// A world that draws by the generator; a wrong number of words.
+    pub fn write_draws(&self, words: &[u32]) -> Result<(), Fault> {
+        let wanted = match self.world.draws {
+            Draws::Generator => 0,
+            Draws::Recorded { words } => words * self.setup.lanes,
+        };
+        let Some(recorded) = self.recorded.as_ref().filter(|_| words.len() == wanted) else {
+            return Err(Fault::run(format!(
+                "{} recorded draws for lanes that take {wanted}",
+                words.len()
+            )));
+        };
+        self.gpu().queue.write_buffer(recorded, 0, bytemuck::cast_slice(words));
+        Ok(())
+    }
+
     /// From now on every episode begins in one of `starts`, `[entries, words]`; empty: as the rules say.
     ///
     /// # Errors
@@ -148,23 +172,20 @@ impl Block {
     pub fn set_starts(&mut self, starts: &[u32]) -> Result<(), Fault> {
         self.entries = (starts.len() / self.world.sizes.words.max(1)) as u32;
         self.starts = self.gpu().words("the start states", starts)?;
-        self.group = bind(
-            self.gpu(),
-            "a rollout",
-            &self.world.layout,
-            &[
-                &self.jobs,
-                &self.states,
-                &self.clocks,
-                &self.actions,
-                &self.outcomes,
-                &self.observations,
-                &self.world.table,
-                &self.keys,
-                &self.starts,
-                &self.statistics,
-            ],
-        )?;
+        let buffers = [
+            &self.jobs,
+            &self.states,
+            &self.clocks,
+            &self.actions,
+            &self.outcomes,
+            &self.observations,
+            &self.world.table,
+            &self.keys,
+            &self.starts,
+            &self.statistics,
+        ];
+        let buffers: Vec<&Buffer> = buffers.into_iter().chain(&self.recorded).collect();
+        self.group = bind(self.gpu(), "a rollout", &self.world.layout, &buffers)?;
         Ok(())
     }
 

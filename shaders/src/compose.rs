@@ -14,6 +14,19 @@ pub enum Packing {
     Bits,
 }
 
+/// Where draws come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Draws {
+    /// Of (lane, episode, step), as the processor makes them.
+    #[default]
+    Generator,
+    /// Words that are written down for every lane, in their order.
+    Recorded {
+        /// Words of one lane.
+        words: usize,
+    },
+}
+
 /// Where the parts of one game lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sizes {
@@ -99,7 +112,7 @@ pub(crate) fn literal(value: Constant) -> (&'static str, String) {
 }
 
 /// The whole text of the kernels `rollout` and `look` of one game, and the words of its table.
-pub fn compose(shape: &EnvironmentShape, twin: &Twin, packing: Packing) -> (String, Vec<u32>) {
+pub fn compose(shape: &EnvironmentShape, twin: &Twin, packing: Packing, draws: Draws) -> (String, Vec<u32>) {
     let sizes = Sizes::of(shape, twin, packing);
     let mut table = twin.table.clone();
     let canvas = packed(&twin.canvas, twin, packing);
@@ -133,8 +146,12 @@ pub fn compose(shape: &EnvironmentShape, twin: &Twin, packing: Packing) -> (Stri
         ("CANVAS_WORDS", word(canvas.len())),
         ("CHANNEL_PLACES", word(places_at)),
     ];
+    let (recorded, draws) = match draws {
+        Draws::Generator => (None, sources::DRAWS),
+        Draws::Recorded { words } => (Some(("RECORDED_WORDS", word(words))), sources::DRAWS_RECORDED),
+    };
     let mut text = String::new();
-    for (name, value) in shared.iter().chain(&twin.constants) {
+    for (name, value) in shared.iter().chain(&recorded).chain(&twin.constants) {
         let (kind, value) = literal(*value);
         writeln!(text, "const {name}: {kind} = {value};").unwrap_or_else(|_| unreachable!("strings grow"));
     }
@@ -146,6 +163,7 @@ pub fn compose(shape: &EnvironmentShape, twin: &Twin, packing: Packing) -> (Stri
         sources::RANDOM,
         sources::MATHS,
         sources::JOB,
+        draws,
         sources::LANE,
         see,
         sources::ROLLOUT,

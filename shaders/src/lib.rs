@@ -14,9 +14,9 @@ pub mod sources;
 mod staging;
 mod world;
 
-pub use actor::Actor;
+pub use actor::{Actor, compose_policy};
 pub use block::{Block, Setup};
-pub use compose::{Packing, compose};
+pub use compose::{Draws, Packing, compose};
 pub use gpu::{AdapterReport, Gpu, adapters};
 pub use play::{Moves, Play, Taken, Wants};
 pub use world::World;

@@ -14,6 +14,10 @@ pub const ROWS_BY_FOUR: &str = include_str!("../wgsl/rows_by_four.wgsl");
 pub const ROWS_ALONE: &str = include_str!("../wgsl/rows_alone.wgsl");
 /// Observations in, moves out.
 pub const ACT: &str = include_str!("../wgsl/act.wgsl");
+/// Draws by the generator.
+pub const DRAWS: &str = include_str!("../wgsl/draws.wgsl");
+/// Draws from words that were written down.
+pub const DRAWS_RECORDED: &str = include_str!("../wgsl/draws_recorded.wgsl");
 /// One lane's state, draws, actions and outcomes.
 pub const LANE: &str = include_str!("../wgsl/lane.wgsl");
 /// Observations as bytes.

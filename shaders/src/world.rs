@@ -1,6 +1,6 @@
 //! One game on one device: its compiled kernels and its table.
 
-use crate::compose::{Packing, Sizes, compose, unpacked};
+use crate::compose::{Draws, Packing, Sizes, compose, unpacked};
 use crate::gpu::Gpu;
 use starling_components::Fault;
 use starling_components::spaces::EnvironmentShape;
@@ -96,6 +96,7 @@ pub struct World {
     pub(crate) sizes: Sizes,
     pub(crate) twin: Twin,
     pub(crate) packing: Packing,
+    pub(crate) draws: Draws,
     pub(crate) layout: BindGroupLayout,
     pub(crate) table: Buffer,
     pub(crate) rollout: ComputePipeline,
@@ -113,8 +114,34 @@ impl World {
         twin: &Twin,
         packing: Packing,
     ) -> Result<Arc<Self>, Fault> {
-        let (text, table) = compose(shape, twin, packing);
-        let bindings = [
+        Self::with_draws(gpu, shape, twin, packing, Draws::Generator)
+    }
+
+    /// Compiles the kernels of a game that draws what [`Block::write_draws`] puts down: `words` words of every lane.
+    ///
+    /// [`Block::write_draws`]: crate::Block::write_draws
+    ///
+    /// # Errors
+    /// As for [`World::compile`].
+    pub fn compile_recorded(
+        gpu: &Arc<Gpu>,
+        shape: &EnvironmentShape,
+        twin: &Twin,
+        packing: Packing,
+        words: usize,
+    ) -> Result<Arc<Self>, Fault> {
+        Self::with_draws(gpu, shape, twin, packing, Draws::Recorded { words })
+    }
+
+    fn with_draws(
+        gpu: &Arc<Gpu>,
+        shape: &EnvironmentShape,
+        twin: &Twin,
+        packing: Packing,
+        draws: Draws,
+    ) -> Result<Arc<Self>, Fault> {
+        let (text, table) = compose(shape, twin, packing, draws);
+        let mut bindings = vec![
             Bound::Job,
             Bound::Write,
             Bound::Write,
@@ -126,6 +153,9 @@ impl World {
             Bound::Read,
             Bound::Write,
         ];
+        if draws != Draws::Generator {
+            bindings.push(Bound::Read);
+        }
         let layout = layout(gpu, "a rollout", &bindings)?;
         Ok(Arc::new(Self {
             sizes: Sizes::of(shape, twin, packing),
@@ -135,6 +165,7 @@ impl World {
             gpu: Arc::clone(gpu),
             twin: twin.clone(),
             packing,
+            draws,
             layout,
         }))
     }

@@ -3,5 +3,6 @@
 fn main() -> std::process::ExitCode {
     starling::Starling::new()
         .add_plugins(starling_beacon::BeaconPlugin)
+        .add_plugins(starling_tests::unplug::UnplugPlugin)
         .main()
 }

@@ -15,7 +15,7 @@ use starling_components::registry::Registry;
 use starling_components::schedule::{StopRequest, Tick, TickSet, report};
 use starling_components::specs::RecordSpec;
 use starling_components::table::Outbox;
-use starling_components::{EntityName, Fault};
+use starling_components::{EntityName, Fault, Faults};
 use std::collections::BTreeMap;
 
 /// Records what happens and makes it durable.
@@ -87,9 +87,11 @@ fn record(mut outbox: ResMut<Outbox>, recorder: Option<ResMut<Recorder>>) -> Res
     Ok(())
 }
 
-/// Persist: asks for a commit when one is due. At the end and before leaving it also waits for it, so that a fault is still told.
+/// Persist: asks for a commit when one is due. At the end and before leaving it also waits for it, so that a fault is still told. A tick in
+/// which something failed is never committed.
 fn persist(world: &mut World) -> Result<(), Vec<Fault>> {
-    if !world.contains_resource::<Recorder>() {
+    let failed = world.get_resource::<Faults>().is_some_and(|faults| !faults.0.is_empty());
+    if failed || !world.contains_resource::<Recorder>() {
         return Ok(());
     }
     let clocks = clocks(world);

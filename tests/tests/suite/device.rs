@@ -4,11 +4,13 @@
 //! where `STARLING_REQUIRE_ADAPTER` is set.
 
 mod classic_control;
+mod faults;
 mod generator;
 mod lockstep;
 mod minatar;
 mod overcooked;
 mod policy;
+mod valid;
 
 use starling_shaders::Gpu;
 use starling_tests::golden;

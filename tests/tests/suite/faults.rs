@@ -47,7 +47,9 @@ fn faults_nan_in_the_loss_stops_the_run_and_keeps_its_rows() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     // The step size explodes after a while, so that there are good commits before the bad tick.
     let rate = "rate = { piecewise = { from = [0.0, 20.0], values = [1e-3, 1e38] } }";
-    let file = write(folder.path(), &POLE.replace("rate = 1e-3", rate));
+    // A commit is due in the bad tick too, and must not be made.
+    let text = POLE.replace("rate = 1e-3", rate).replace("commit       = { every = 5 }", "commit       = { every = 1 }");
+    let file = write(folder.path(), &text);
     let out = folder.path().join("run").display().to_string();
     let ended = starling().run(&["run", &file, "--out", &out]);
     check(
@@ -57,6 +59,9 @@ fn faults_nan_in_the_loss_stops_the_run_and_keeps_its_rows() {
     );
     let verified = starling().succeed(&["verify", &out]);
     assert!(!verified.stdout.is_empty());
+    let metrics = crate::rows::table(Path::new(&out), "metrics");
+    let last = metrics.last().expect("rows before the bad tick");
+    assert!(last.starts_with("20|"), "the last committed row is {last}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::lockstep::Written;
 
-fn environment(registry: &Registry, kind: &str, settings: serde_json::Value, seats: usize) -> Arc<dyn Simulate> {
+pub(super) fn environment(registry: &Registry, kind: &str, settings: serde_json::Value, seats: usize) -> Arc<dyn Simulate> {
     let choice = Choice {
         kind: kind.to_owned(),
         settings,
@@ -24,9 +24,21 @@ fn environment(registry: &Registry, kind: &str, settings: serde_json::Value, sea
     registry.build::<RulesSlot>(&choice, context).expect("the rules")
 }
 
-fn network(registry: &Registry, policy: serde_json::Value, environment: &dyn Simulate) -> Network {
+/// `None`: the policy does not fit what the seat sees.
+pub(super) fn network(registry: &Registry, policy: serde_json::Value, environment: &dyn Simulate) -> Option<Network> {
     let spec: PolicySpec = serde_json::from_value(policy).expect("a policy");
-    Network::describe(&spec, &environment.shape().seats[0], registry).unwrap_or_else(|faults| panic!("{faults:?}"))
+    Network::describe(&spec, &environment.shape().seats[0], registry).ok()
+}
+
+/// Two of dense layers and one of convolutions.
+pub(super) fn policies() -> [serde_json::Value; 3] {
+    let mlp = serde_json::json!({ "activation": "tanh", "layers": [], "heads": {
+        "actor": [{ "dense": 64 }, { "dense": 64 }], "critic": [{ "dense": 64 }, { "dense": 64 }] } });
+    let wide = serde_json::json!({ "activation": "relu", "layers": [{ "dense": 256 }, "layer_norm", { "dense": 33 }], "heads": {
+        "actor": [], "critic": [{ "dense": 7 }] } });
+    let cnn = serde_json::json!({ "activation": "relu",
+        "layers": [{ "conv": [32, 3] }, { "conv": [16, 2] }, "flatten", { "dense": 64 }], "heads": { "actor": [], "critic": [] } });
+    [mlp, wide, cnn]
 }
 
 /// Parameters that make some moves much more probable than others.
@@ -181,12 +193,10 @@ fn check(name: &str, environment: &dyn Simulate, network: &Network) {
 fn device_policy_rollouts_are_those_of_the_processor() {
     let app = starling::Starling::new().app();
     let registry = app.world().resource::<Registry>();
-    let mlp = serde_json::json!({ "activation": "tanh", "layers": [], "heads": {
-        "actor": [{ "dense": 64 }, { "dense": 64 }], "critic": [{ "dense": 64 }, { "dense": 64 }] } });
-    let wide = serde_json::json!({ "activation": "relu", "layers": [{ "dense": 256 }, "layer_norm", { "dense": 33 }], "heads": {
-        "actor": [], "critic": [{ "dense": 7 }] } });
-    let cnn = serde_json::json!({ "activation": "relu",
-        "layers": [{ "conv": [32, 3] }, { "conv": [16, 2] }, "flatten", { "dense": 64 }], "heads": { "actor": [], "critic": [] } });
+    let [mlp, wide, cnn] = policies();
+    let policy = |policy: &serde_json::Value, environment: &dyn Simulate| {
+        network(registry, policy.clone(), environment).expect("the policy fits")
+    };
     let kitchen = environment(
         registry,
         "overcooked_v2",
@@ -202,23 +212,23 @@ fn device_policy_rollouts_are_those_of_the_processor() {
     check(
         "mlp, cramped_room",
         &*kitchen,
-        &network(registry, mlp.clone(), &*kitchen),
+        &policy(&mlp, &*kitchen),
     );
     check(
         "cnn, cramped_room",
         &*kitchen,
-        &network(registry, cnn.clone(), &*kitchen),
+        &policy(&cnn, &*kitchen),
     );
     check(
         "wide mlp, grounded_coord_simple",
         &*window,
-        &network(registry, wide.clone(), &*window),
+        &policy(&wide, &*window),
     );
     check(
         "mlp, coord_ring by features",
         &*features,
-        &network(registry, mlp, &*features),
+        &policy(&mlp, &*features),
     );
-    check("cnn, breakout", &*breakout, &network(registry, cnn, &*breakout));
-    check("wide mlp, cart_pole", &*pole, &network(registry, wide, &*pole));
+    check("cnn, breakout", &*breakout, &policy(&cnn, &*breakout));
+    check("wide mlp, cart_pole", &*pole, &policy(&wide, &*pole));
 }
