@@ -98,7 +98,11 @@ pub fn compose_policy(program: &Program, shape: &EnvironmentShape, seats: &[usiz
     let (places, memory) = places(program);
     let word = |number: usize| Constant::Word(number as u32);
     let width = shape.observation_width();
-    let observation_words = if shape.float_observations() { width } else { width.div_ceil(4) };
+    let observation_words = if shape.float_observations() {
+        width
+    } else {
+        width.div_ceil(4)
+    };
     let element = shape.seats[seats[0]].observation.element;
     let constants = [
         ("SEATS", word(shape.seats.len())),

@@ -2,7 +2,6 @@
 
 use crate::compose::Draws;
 use crate::gpu::Gpu;
-use crate::staging::Reading;
 use crate::world::{JOB_BYTES, World, bind};
 use starling_components::Fault;
 use starling_components::random::Key;
@@ -187,36 +186,5 @@ impl Block {
         let buffers: Vec<&Buffer> = buffers.into_iter().chain(&self.recorded).collect();
         self.group = bind(self.gpu(), "a rollout", &self.world.layout, &buffers)?;
         Ok(())
-    }
-
-    /// Statistics of finished episodes, `[members]`: how many, their steps, and the sum of their returns (mean over seats), added up in
-    /// the order of lanes.
-    ///
-    /// # Errors
-    /// The device has gone.
-    pub fn statistics(&self) -> Result<Vec<(u64, u64, f64)>, Fault> {
-        let gpu = self.gpu();
-        let width = self.world.sizes.seats + 3;
-        let mut reading = Reading::new();
-        reading.ask(&self.statistics, 0, 4 * (self.lanes * width) as u64);
-        let mut encoder = gpu
-            .device
-            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let pending = reading.encode(gpu, &mut encoder)?;
-        let submission = gpu.queue.submit([encoder.finish()]);
-        pending.read(gpu, submission, |bytes| {
-            let words: &[u32] = bytemuck::cast_slice(bytes);
-            let member = |lanes: &[u32]| {
-                let ends = lanes.chunks_exact(width).map(|lane| &lane[width - 3..]);
-                ends.fold((0, 0, 0.0), |(episodes, steps, returns), lane| {
-                    (
-                        episodes + u64::from(lane[0]),
-                        steps + u64::from(lane[1]),
-                        returns + f64::from(f32::from_bits(lane[2])),
-                    )
-                })
-            };
-            words.chunks_exact(width * self.setup.lanes).map(member).collect()
-        })
     }
 }

@@ -5,10 +5,12 @@
 //! refuses comes back as a fault that says what to change.
 
 mod actor;
+mod bandwidth;
 mod block;
 mod compose;
 mod gpu;
 mod play;
+mod population;
 mod run;
 pub mod sources;
 mod staging;
@@ -19,4 +21,5 @@ pub use block::{Block, Setup};
 pub use compose::{Draws, Packing, compose};
 pub use gpu::{AdapterReport, Gpu, adapters};
 pub use play::{Moves, Play, Taken, Wants};
+pub use population::{Population, Score};
 pub use world::World;

@@ -58,6 +58,19 @@ pub struct Play<'a> {
     pub wants: Wants,
 }
 
+impl Play<'_> {
+    /// No step.
+    fn nothing() -> Self {
+        Self {
+            steps: 0,
+            time: 0,
+            moves: Moves::Random,
+            greedy: false,
+            wants: Wants::default(),
+        }
+    }
+}
+
 /// What came back: nothing, where it was not asked for.
 #[derive(Debug)]
 pub struct Taken<'a> {
@@ -166,23 +179,22 @@ impl Block {
         )))
     }
 
+    /// The job of a dispatch that only asks how many lanes there are.
+    pub(crate) fn write_job(&self) {
+        let job = self.job(&Play::nothing(), 0, 0);
+        self.gpu().queue.write_buffer(&self.jobs, 0, bytemuck::bytes_of(&job));
+    }
+
     /// Starts the first episode of every lane.
     ///
     /// # Errors
     /// The device has gone.
     pub fn reset(&self) -> Result<(), Fault> {
-        let play = Play {
-            steps: 0,
-            time: 0,
-            moves: Moves::Random,
-            greedy: false,
-            wants: Wants::default(),
-        };
         let gpu = self.gpu();
         gpu.check()?;
         let job = Job {
             source: START,
-            ..self.job(&play, 0, 0)
+            ..self.job(&Play::nothing(), 0, 0)
         };
         gpu.queue.write_buffer(&self.jobs, 0, bytemuck::bytes_of(&job));
         let mut encoder = gpu.device.create_command_encoder(&CommandEncoderDescriptor::default());
@@ -331,8 +343,15 @@ struct Places {
 
 impl Places {
     fn taken<'a>(&self, bytes: &'a [u8], times: Range<usize>, period: f32) -> Taken<'a> {
-        let words = |range: &Range<usize>| bytemuck::cast_slice(&bytes[range.clone()]);
-        let floats = |range: &Range<usize>| bytemuck::cast_slice(&bytes[range.clone()]);
+        // Of a read of nothing not even the address is a word's.
+        fn part<'a, T: Pod>(bytes: &'a [u8], range: &Range<usize>) -> &'a [T] {
+            if range.is_empty() {
+                return &[];
+            }
+            bytemuck::cast_slice(&bytes[range.clone()])
+        }
+        let words = |range: &Range<usize>| part(bytes, range);
+        let floats = |range: &Range<usize>| part(bytes, range);
         let stamps: Vec<u64> = bytes[times].chunks_exact(8).map(bytemuck::pod_read_unaligned).collect();
         let ticks = |stamps: &[u64]| stamps[1].saturating_sub(stamps[0]) as f64;
         Taken {

@@ -6,6 +6,8 @@ pub const RANDOM: &str = include_str!("../wgsl/random.wgsl");
 pub const MATHS: &str = include_str!("../wgsl/maths.wgsl");
 /// What one dispatch is to do.
 pub const JOB: &str = include_str!("../wgsl/job.wgsl");
+/// Statistics of episodes, added up.
+pub const REDUCE: &str = include_str!("../wgsl/reduce.wgsl");
 /// A policy's operations.
 pub const LAYERS: &str = include_str!("../wgsl/layers.wgsl");
 /// Rows of a policy, four at a time.

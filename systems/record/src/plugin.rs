@@ -90,7 +90,9 @@ fn record(mut outbox: ResMut<Outbox>, recorder: Option<ResMut<Recorder>>) -> Res
 /// Persist: asks for a commit when one is due. At the end and before leaving it also waits for it, so that a fault is still told. A tick in
 /// which something failed is never committed.
 fn persist(world: &mut World) -> Result<(), Vec<Fault>> {
-    let failed = world.get_resource::<Faults>().is_some_and(|faults| !faults.0.is_empty());
+    let failed = world
+        .get_resource::<Faults>()
+        .is_some_and(|faults| !faults.0.is_empty());
     if failed || !world.contains_resource::<Recorder>() {
         return Ok(());
     }

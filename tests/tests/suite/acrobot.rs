@@ -4,7 +4,7 @@ use crate::classic_control::{Reference, check};
 use starling_components::environments::acrobot::AcrobotSettings;
 use starling_simulate::environments::acrobot::Acrobot;
 
-const REFERENCE: Reference = Reference {
+pub(crate) const REFERENCE: Reference = Reference {
     state: &[
         ("joint_angle1", 3e-5),
         ("joint_angle2", 3e-5),

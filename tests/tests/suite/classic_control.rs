@@ -1,7 +1,7 @@
 //! The games of classic control against gymnax: every recorded transition is taken again from its recorded state, through the plain rules and
 //! through a block of lanes; start states have the reference's distribution. One module per game says what it is compared on.
 
-mod traces;
+pub(crate) mod traces;
 
 use starling_components::random::{Counter, Key};
 use starling_components::simulate::{Outcome, Rules, Simulate, StepOutputs};
@@ -51,12 +51,12 @@ where
     check_starts(reference, &environment);
 }
 
-fn assert_near<A: Action>(row: &Transition<A>, what: &str, got: f32, want: f32, tolerance: f32) {
+pub(crate) fn assert_near<A: Action>(row: &Transition<A>, what: &str, got: f32, want: f32, tolerance: f32) {
     let equal = got.to_bits() == want.to_bits() || (tolerance > 0.0 && (got - want).abs() <= tolerance);
     assert!(equal, "{what}: {got} instead of {want} after {row:?}");
 }
 
-fn assert_observed<A: Action>(reference: &Reference, row: &Transition<A>, seen: &[f32]) {
+pub(crate) fn assert_observed<A: Action>(reference: &Reference, row: &Transition<A>, seen: &[f32]) {
     assert_eq!(seen.len(), row.observed.len());
     for (index, (&got, &want)) in seen.iter().zip(&row.observed).enumerate() {
         let what = format!("observation {index}");
@@ -153,7 +153,7 @@ fn check_lanes<R: Rules<Observation = f32>>(
     }
 }
 
-fn assert_start(reference: &Reference, state: &[u32]) {
+pub(crate) fn assert_start(reference: &Reference, state: &[u32]) {
     for (&word, &(low, high)) in state.iter().zip(reference.starts) {
         let value = f32::from_bits(word);
         let inside = if low == high {

@@ -10,6 +10,7 @@ mod lockstep;
 mod minatar;
 mod overcooked;
 mod policy;
+mod population;
 mod valid;
 
 use starling_shaders::Gpu;

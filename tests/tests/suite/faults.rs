@@ -48,7 +48,9 @@ fn faults_nan_in_the_loss_stops_the_run_and_keeps_its_rows() {
     // The step size explodes after a while, so that there are good commits before the bad tick.
     let rate = "rate = { piecewise = { from = [0.0, 20.0], values = [1e-3, 1e38] } }";
     // A commit is due in the bad tick too, and must not be made.
-    let text = POLE.replace("rate = 1e-3", rate).replace("commit       = { every = 5 }", "commit       = { every = 1 }");
+    let text = POLE
+        .replace("rate = 1e-3", rate)
+        .replace("commit       = { every = 5 }", "commit       = { every = 1 }");
     let file = write(folder.path(), &text);
     let out = folder.path().join("run").display().to_string();
     let ended = starling().run(&["run", &file, "--out", &out]);

@@ -4,7 +4,7 @@ use crate::classic_control::{Reference, check};
 use starling_components::environments::mountain_car::MountainCarSettings;
 use starling_simulate::environments::mountain_car::MountainCar;
 
-const REFERENCE: Reference = Reference {
+pub(crate) const REFERENCE: Reference = Reference {
     state: &[("position", 2.4e-7), ("velocity", 1.5e-8)],
     observation: &[2.4e-7, 1.5e-8],
     reward: 0.0,

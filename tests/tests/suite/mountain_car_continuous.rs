@@ -6,7 +6,7 @@ use starling_components::random::{Counter, Key};
 use starling_components::simulate::{Outcome, Rules};
 use starling_simulate::environments::mountain_car_continuous::MountainCarContinuous;
 
-const REFERENCE: Reference = Reference {
+pub(crate) const REFERENCE: Reference = Reference {
     state: &[("position", 2.4e-7), ("velocity", 1.5e-8)],
     observation: &[2.4e-7, 1.5e-8],
     reward: 6e-8,

@@ -1,10 +1,10 @@
 //! Overcooked V1: golden traces of the reference, starts, and what differs from OvercookedV2.
 
-mod conformance;
+pub(crate) mod conformance;
 mod differences;
 mod resets;
 mod settings;
-mod traces;
+pub(crate) mod traces;
 
 use starling_components::environments::overcooked_v1::OvercookedV1Settings;
 use starling_components::environments::overcooked_v2::KitchenChoice;
@@ -12,7 +12,7 @@ use starling_components::registry::RulesContext;
 use starling_simulate::environments::overcooked_v1::OvercookedV1;
 
 /// The rules of a classic kitchen.
-fn rules(layout: &str, change: impl FnOnce(&mut OvercookedV1Settings)) -> OvercookedV1 {
+pub(crate) fn rules(layout: &str, change: impl FnOnce(&mut OvercookedV1Settings)) -> OvercookedV1 {
     let mut settings = OvercookedV1Settings {
         layout: KitchenChoice::Name(layout.into()),
         ..OvercookedV1Settings::default()

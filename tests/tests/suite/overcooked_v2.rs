@@ -1,6 +1,6 @@
 //! OvercookedV2: golden traces of the reference, and properties that hold in any kitchen.
 
-mod conformance;
+pub(crate) mod conformance;
 mod events;
 mod kitchens;
 mod oddities;
@@ -9,7 +9,7 @@ mod plain_features;
 mod properties;
 mod resets;
 mod settings;
-mod traces;
+pub(crate) mod traces;
 mod views;
 
 pub(crate) use properties::{rules_of, settings as random_settings};

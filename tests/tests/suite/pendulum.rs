@@ -5,7 +5,7 @@ use starling_components::environments::pendulum::PendulumSettings;
 use starling_simulate::environments::pendulum::Pendulum;
 use std::f32::consts::PI;
 
-const REFERENCE: Reference = Reference {
+pub(crate) const REFERENCE: Reference = Reference {
     state: &[("theta", 7.6e-6), ("theta_dot", 9.6e-7), ("last_u", 0.0)],
     // Sine and cosine differ by no more than the angle.
     observation: &[7.6e-6, 7.6e-6, 9.6e-7],

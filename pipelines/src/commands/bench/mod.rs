@@ -1,8 +1,9 @@
-//! `starling bench`: how fast environments step, what an optimiser step takes, how fast a pipeline trains and where its
+//! `starling bench`: how fast environments step, on the processor and on a device, what an optimiser step takes, how fast a pipeline trains and where its
 //! time goes, and what recording costs.
 
 mod clock;
 mod environments;
+mod gpu;
 mod learner;
 mod recording;
 mod train;
@@ -20,12 +21,17 @@ pub(crate) struct BenchArgs {
     /// Environments, if not given
     #[command(subcommand)]
     what: Option<What>,
+    /// The same as `bench gpu`
+    #[arg(long)]
+    gpu: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
     /// Steps per second of one core, observations written, random actions
     Environments(environments::EnvironmentsArgs),
+    /// Steps per second of kernels on the device, observations written, random actions; and a population of policies
+    Gpu(gpu::GpuArgs),
     /// One optimiser step of PPO for networks of several kinds: time, and the fraction of this machine's rate of products
     Learner(learner::LearnerArgs),
     /// What recording every step costs a training, with and without observations; medians over rounds
@@ -35,9 +41,13 @@ enum What {
 }
 
 pub(crate) fn run(starling: &Starling, context: Context, args: BenchArgs) -> Result<Exit, Problems> {
-    let by_default = || What::Environments(environments::EnvironmentsArgs::default());
+    let by_default = || match args.gpu {
+        true => What::Gpu(gpu::GpuArgs::default()),
+        false => What::Environments(environments::EnvironmentsArgs::default()),
+    };
     let rows = match args.what.unwrap_or_else(by_default) {
         What::Environments(args) => environments::rows(starling, context, &args)?,
+        What::Gpu(args) => gpu::rows(starling, context, &args)?,
         What::Learner(args) => learner::rows(starling, context, &args)?,
         What::Recording(args) => recording::rows(starling, context, &args)?,
         What::Train(args) => train::rows(starling, context, &args)?,

@@ -96,7 +96,10 @@ fn device_faults_a_device_that_goes_away() {
     let fault = block.play(&play, |_| ()).expect_err("the device has gone");
     says(&fault, &["was lost"]);
     assert!(fault.advice.is_some_and(|advice| advice.contains("--backend cpu")));
-    says(&world.open(setup(64)).err().expect("the device has gone"), &["was lost"]);
+    says(
+        &world.open(setup(64)).err().expect("the device has gone"),
+        &["was lost"],
+    );
 }
 
 const POLE: &str = r#"
@@ -167,7 +170,9 @@ fn device_faults_without_an_adapter() {
         let out = folder.path().join(name).display().to_string();
         let mut command = starling().command(&["run", &file, "--out", &out, "--ticks", "1"]);
         // No driver is found there.
-        command.env("VK_DRIVER_FILES", "/nowhere").env("VK_ICD_FILENAMES", "/nowhere");
+        command
+            .env("VK_DRIVER_FILES", "/nowhere")
+            .env("VK_ICD_FILENAMES", "/nowhere");
         Ended::from(command.output().expect("the binary starts"))
     };
     let insists = run("gpu", "insists");
@@ -177,7 +182,11 @@ fn device_faults_without_an_adapter() {
     }
     let yields = run("auto", "yields");
     assert!(yields.code.is_some_and(|code| code != 1), "{}", yields.stderr);
-    assert!(yields.stderr.contains("is played on the processor"), "{}", yields.stderr);
+    assert!(
+        yields.stderr.contains("is played on the processor"),
+        "{}",
+        yields.stderr
+    );
 }
 
 #[test]

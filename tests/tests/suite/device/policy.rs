@@ -15,7 +15,12 @@ use std::sync::Arc;
 
 use super::lockstep::Written;
 
-pub(super) fn environment(registry: &Registry, kind: &str, settings: serde_json::Value, seats: usize) -> Arc<dyn Simulate> {
+pub(super) fn environment(
+    registry: &Registry,
+    kind: &str,
+    settings: serde_json::Value,
+    seats: usize,
+) -> Arc<dyn Simulate> {
     let choice = Choice {
         kind: kind.to_owned(),
         settings,
@@ -42,7 +47,7 @@ pub(super) fn policies() -> [serde_json::Value; 3] {
 }
 
 /// Parameters that make some moves much more probable than others.
-fn parameters(network: &Network, seed: u64) -> Vec<f32> {
+pub(super) fn parameters(network: &Network, seed: u64) -> Vec<f32> {
     let mut draw = Counter::new(Key::of_seed(seed), 0, 0, 0);
     let spread = 1.0 / (network.layout.len() as f32).powf(0.25);
     (0..network.layout.len())
@@ -209,26 +214,10 @@ fn device_policy_rollouts_are_those_of_the_processor() {
     let features = environment(registry, "overcooked_v2", features, 2);
     let breakout = environment(registry, "minatar_breakout", serde_json::json!({}), 1);
     let pole = environment(registry, "cart_pole", serde_json::json!({}), 1);
-    check(
-        "mlp, cramped_room",
-        &*kitchen,
-        &policy(&mlp, &*kitchen),
-    );
-    check(
-        "cnn, cramped_room",
-        &*kitchen,
-        &policy(&cnn, &*kitchen),
-    );
-    check(
-        "wide mlp, grounded_coord_simple",
-        &*window,
-        &policy(&wide, &*window),
-    );
-    check(
-        "mlp, coord_ring by features",
-        &*features,
-        &policy(&mlp, &*features),
-    );
+    check("mlp, cramped_room", &*kitchen, &policy(&mlp, &*kitchen));
+    check("cnn, cramped_room", &*kitchen, &policy(&cnn, &*kitchen));
+    check("wide mlp, grounded_coord_simple", &*window, &policy(&wide, &*window));
+    check("mlp, coord_ring by features", &*features, &policy(&mlp, &*features));
     check("cnn, breakout", &*breakout, &policy(&cnn, &*breakout));
     check("wide mlp, cart_pole", &*pole, &policy(&wide, &*pole));
 }

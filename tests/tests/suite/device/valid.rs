@@ -7,8 +7,10 @@ use starling_components::registry::Registry;
 use starling_shaders::{Draws, Packing, compose, compose_policy};
 
 fn check(name: &str, text: &str) {
-    let module = naga::front::wgsl::parse_str(text).unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(text)));
-    let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
+    let module =
+        naga::front::wgsl::parse_str(text).unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(text)));
+    let mut validator =
+        naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
     validator
         .validate(&module)
         .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(text)));
@@ -20,10 +22,22 @@ fn device_kernels_are_valid() {
     let registry = app.world().resource::<Registry>();
     let games = [
         ("overcooked_v2", json!({ "layout": "cramped_room" }), 2),
-        ("overcooked_v2", json!({ "layout": "coord_ring", "observation": ["default", "featurized"] }), 2),
-        ("overcooked_v2", json!({ "layout": "grounded_coord_ring", "view": 2, "op_ingredient_permutations": [0, 1] }), 2),
+        (
+            "overcooked_v2",
+            json!({ "layout": "coord_ring", "observation": ["default", "featurized"] }),
+            2,
+        ),
+        (
+            "overcooked_v2",
+            json!({ "layout": "grounded_coord_ring", "view": 2, "op_ingredient_permutations": [0, 1] }),
+            2,
+        ),
         ("overcooked_v1", json!({ "layout": "cramped_room" }), 2),
-        ("overcooked_v1", json!({ "layout": "cramped_room", "observation": "v2" }), 2),
+        (
+            "overcooked_v1",
+            json!({ "layout": "cramped_room", "observation": "v2" }),
+            2,
+        ),
         ("cart_pole", json!({}), 1),
         ("acrobot", json!({}), 1),
         ("mountain_car", json!({}), 1),
@@ -44,7 +58,9 @@ fn device_kernels_are_valid() {
         }
         for policy in policies() {
             // A convolution reads grids, and only some policies choose among moves.
-            let Some(network) = network(registry, policy, &*environment) else { continue };
+            let Some(network) = network(registry, policy, &*environment) else {
+                continue;
+            };
             let Some(program) = network.program() else { continue };
             for rows in [1, 4] {
                 let text = compose_policy(&program, environment.shape(), &[0], rows);

@@ -7,7 +7,7 @@ use starling_components::environments::minatar::Variant;
 use starling_components::environments::minatar::asterix::AsterixSettings;
 use starling_simulate::environments::minatar::asterix::{Asterix, SLOTS, State, Thing};
 
-struct Game;
+pub(crate) struct Game;
 
 fn words(number: impl Fn(&str) -> i64, entities: [Thing; SLOTS]) -> Vec<u32> {
     assert_eq!(number("shot_timer"), 0, "it is not used");

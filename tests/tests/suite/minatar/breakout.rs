@@ -7,7 +7,7 @@ use starling_components::environments::minatar::Variant;
 use starling_components::environments::minatar::breakout::BreakoutSettings;
 use starling_simulate::environments::minatar::breakout::{Breakout, State};
 
-struct Game;
+pub(crate) struct Game;
 
 /// From the reference's numbers, by name.
 fn words(number: impl Fn(&str) -> i64, bricks: u128) -> Vec<u32> {

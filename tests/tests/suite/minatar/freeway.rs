@@ -7,7 +7,7 @@ use starling_components::environments::minatar::Variant;
 use starling_components::environments::minatar::freeway::FreewaySettings;
 use starling_simulate::environments::minatar::freeway::{CARS, Car, Freeway, State};
 
-struct Game;
+pub(crate) struct Game;
 
 /// Cars are `[x, y, timer, signed speed]`.
 fn words(number: impl Fn(&str) -> i64, cars: &[i64]) -> Vec<u32> {

@@ -1,14 +1,14 @@
 //! The MinAtar games against both references: every recorded transition is taken again from its recorded state with the recorded draws forced,
 //! and where it draws nothing also through lanes. Everything is integer and compared exactly. One module per game says what its states are.
 
-mod asterix;
-mod breakout;
+pub(crate) mod asterix;
+pub(crate) mod breakout;
 mod chances;
-mod freeway;
+pub(crate) mod freeway;
 mod play;
-mod seaquest;
-mod space_invaders;
-mod traces;
+pub(crate) mod seaquest;
+pub(crate) mod space_invaders;
+pub(crate) mod traces;
 
 use starling_components::random::Key;
 use starling_components::simulate::{Outcome, Rules, Simulate, StepOutputs};

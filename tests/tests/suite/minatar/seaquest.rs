@@ -8,7 +8,7 @@ use starling_components::environments::minatar::seaquest::SeaquestSettings;
 use starling_simulate::environments::minatar::seaquest::Seaquest;
 use starling_simulate::environments::minatar::seaquest::state::{List, Mob, State, WORDS};
 
-struct Game;
+pub(crate) struct Game;
 
 /// An entry: x, y, direction, then the timers that it has.
 fn mob(numbers: &[i64]) -> Mob {

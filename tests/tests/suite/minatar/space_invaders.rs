@@ -7,7 +7,7 @@ use starling_components::environments::minatar::Variant;
 use starling_components::environments::minatar::space_invaders::SpaceInvadersSettings;
 use starling_simulate::environments::minatar::space_invaders::{SpaceInvaders, State};
 
-struct Game;
+pub(crate) struct Game;
 
 fn words(number: impl Fn(&str) -> i64, map: impl Fn(&str) -> u128) -> Vec<u32> {
     let get = |name: &str| u8::try_from(number(name)).unwrap_or_else(|_| panic!("{name} is {}", number(name)));

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 /// A draw as recorded.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Forced {
+pub(crate) enum Forced {
     /// A uniform in [0, 1), of which the rules ask into which of n equal parts it falls.
     Unit(f64),
     /// Which of n.
@@ -19,19 +19,19 @@ pub(super) enum Forced {
 
 impl Forced {
     /// The answer to a question that the rules put as "is it the first of so many?".
-    pub(super) fn first(yes: bool) -> Self {
+    pub(crate) fn first(yes: bool) -> Self {
         Self::Index(u32::from(!yes))
     }
 }
 
 /// Recorded draws instead of drawn ones.
-pub(super) struct Script<'a>(std::slice::Iter<'a, Forced>);
+pub(crate) struct Script<'a>(std::slice::Iter<'a, Forced>);
 
 impl<'a> Script<'a> {
-    pub(super) fn new(draws: &'a [Forced]) -> Self {
+    pub(crate) fn new(draws: &'a [Forced]) -> Self {
         Self(draws.iter())
     }
-    pub(super) fn is_used_up(&self) -> bool {
+    pub(crate) fn is_used_up(&self) -> bool {
         self.0.len() == 0
     }
 }
@@ -52,52 +52,52 @@ impl Draw for Script<'_> {
 
 /// One transition of the bare step.
 #[derive(Debug)]
-pub(super) struct Step {
+pub(crate) struct Step {
     /// Where it is recorded.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Words of the state.
-    pub(super) before: Vec<u32>,
-    pub(super) after: Vec<u32>,
-    pub(super) action: i32,
-    pub(super) draws: Vec<Forced>,
-    pub(super) observed: Vec<u8>,
-    pub(super) next_observed: Vec<u8>,
-    pub(super) reward: f32,
-    pub(super) terminated: bool,
-    pub(super) truncated: bool,
-    pub(super) ramping: bool,
+    pub(crate) before: Vec<u32>,
+    pub(crate) after: Vec<u32>,
+    pub(crate) action: i32,
+    pub(crate) draws: Vec<Forced>,
+    pub(crate) observed: Vec<u8>,
+    pub(crate) next_observed: Vec<u8>,
+    pub(crate) reward: f32,
+    pub(crate) terminated: bool,
+    pub(crate) truncated: bool,
+    pub(crate) ramping: bool,
 }
 
 /// One file of one game.
-pub(super) struct File {
-    pub(super) name: String,
-    pub(super) variant: Variant,
-    pub(super) episodes: usize,
-    pub(super) steps: Vec<Step>,
+pub(crate) struct File {
+    pub(crate) name: String,
+    pub(crate) variant: Variant,
+    pub(crate) episodes: usize,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// A row of gymnax's files, before (`s`) or after (`n`) the step.
-pub(super) struct Cells<'a> {
+pub(crate) struct Cells<'a> {
     table: &'a Table<'a>,
     row: usize,
     side: char,
 }
 
 impl Cells<'_> {
-    pub(super) fn ints(&self, name: &str) -> Vec<i64> {
+    pub(crate) fn ints(&self, name: &str) -> Vec<i64> {
         self.table.ints(&format!("{}_{name}", self.side), self.row)
     }
-    pub(super) fn int(&self, name: &str) -> i64 {
+    pub(crate) fn int(&self, name: &str) -> i64 {
         self.ints(name)[0]
     }
     /// A draw, which belongs to the step.
-    pub(super) fn drawn(&self, name: &str) -> Vec<i64> {
+    pub(crate) fn drawn(&self, name: &str) -> Vec<i64> {
         self.table.ints(&format!("rnd_{name}"), self.row)
     }
 }
 
 /// How the references record a game.
-pub(super) trait Recorded {
+pub(crate) trait Recorded {
     type Rules: Rules<Action = i32, Observation = u8>;
     /// A field that only states of this game have.
     const FIELD: &'static str;
@@ -124,7 +124,7 @@ pub(super) trait Recorded {
 }
 
 /// Every file of one game below `minatar`.
-pub(super) fn read_all<G: Recorded>() -> Vec<File> {
+pub(crate) fn read_all<G: Recorded>() -> Vec<File> {
     let mut files = Vec::new();
     for path in golden::files("minatar", "parquet") {
         let columns = columns_of(&path);
@@ -236,25 +236,25 @@ fn drawn_by_original<G: Recorded>(calls: &Value) -> Vec<Forced> {
 }
 
 /// A list of the original's states.
-pub(super) fn list(value: &Value) -> &Vec<Value> {
+pub(crate) fn list(value: &Value) -> &Vec<Value> {
     value.as_array().unwrap_or_else(|| panic!("a list instead of {value}"))
 }
 
 /// A number, or whether something holds.
-pub(super) fn int(value: &Value) -> i64 {
+pub(crate) fn int(value: &Value) -> i64 {
     let flag = value.as_bool().map(i64::from);
     flag.or_else(|| value.as_i64())
         .unwrap_or_else(|| panic!("a number instead of {value}"))
 }
 
 /// A map of the board, `bit 10 y + x`.
-pub(super) fn map(cells: impl IntoIterator<Item = bool>) -> u128 {
+pub(crate) fn map(cells: impl IntoIterator<Item = bool>) -> u128 {
     let cells = cells.into_iter().enumerate();
     cells.fold(0, |map, (cell, full)| map | u128::from(full) << cell)
 }
 
 /// The same from a string of zeros and ones.
-pub(super) fn map_of(value: &Value) -> u128 {
+pub(crate) fn map_of(value: &Value) -> u128 {
     map(value
         .as_str()
         .expect("a map as a string")

@@ -24,7 +24,7 @@ fn overcooked_v1_conforms_to_golden_traces() {
     assert!(files > 0 && steps > 0 && observations > 0, "no golden trace was found");
 }
 
-struct NoDraw;
+pub(crate) struct NoDraw;
 
 impl Draw for NoDraw {
     fn word(&mut self) -> u32 {

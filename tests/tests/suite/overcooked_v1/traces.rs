@@ -7,44 +7,44 @@ use starling_tests::golden;
 
 /// A state as the reference records it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Recorded {
+pub(crate) struct Recorded {
     /// Object, colour and status of every cell.
-    pub(super) grid: Vec<u8>,
-    pub(super) x: Vec<i64>,
-    pub(super) y: Vec<i64>,
-    pub(super) direction: Vec<i64>,
-    pub(super) inventory: Vec<i64>,
+    pub(crate) grid: Vec<u8>,
+    pub(crate) x: Vec<i64>,
+    pub(crate) y: Vec<i64>,
+    pub(crate) direction: Vec<i64>,
+    pub(crate) inventory: Vec<i64>,
 }
 
 /// One episode with its transitions.
 #[derive(Debug)]
-pub(super) struct Episode {
-    pub(super) key: String,
-    pub(super) layout: String,
-    pub(super) random_reset: bool,
-    pub(super) max_steps: u32,
-    pub(super) wall_map: Vec<i64>,
-    pub(super) start: Recorded,
-    pub(super) observed: Option<Vec<u8>>,
-    pub(super) shape: Vec<usize>,
-    pub(super) steps: Vec<Step>,
+pub(crate) struct Episode {
+    pub(crate) key: String,
+    pub(crate) layout: String,
+    pub(crate) random_reset: bool,
+    pub(crate) max_steps: u32,
+    pub(crate) wall_map: Vec<i64>,
+    pub(crate) start: Recorded,
+    pub(crate) observed: Option<Vec<u8>>,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// One transition and the state after it.
 #[derive(Debug)]
-pub(super) struct Step {
-    pub(super) actions: Vec<i32>,
-    pub(super) after: Recorded,
-    pub(super) step: i64,
-    pub(super) reward: f32,
-    pub(super) shaped: Vec<f32>,
-    pub(super) shaped_legacy: Vec<f32>,
-    pub(super) done: bool,
-    pub(super) observed: Option<Vec<u8>>,
+pub(crate) struct Step {
+    pub(crate) actions: Vec<i32>,
+    pub(crate) after: Recorded,
+    pub(crate) step: i64,
+    pub(crate) reward: f32,
+    pub(crate) shaped: Vec<f32>,
+    pub(crate) shaped_legacy: Vec<f32>,
+    pub(crate) done: bool,
+    pub(crate) observed: Option<Vec<u8>>,
 }
 
 /// All episodes and the number of files they are in.
-pub(super) fn read_all() -> (usize, Vec<Episode>) {
+pub(crate) fn read_all() -> (usize, Vec<Episode>) {
     let mut episodes: Vec<Episode> = Vec::new();
     let (mut files, mut step_files) = (0, Vec::new());
     for path in golden::files("overcooked_v2", "parquet") {
@@ -122,7 +122,7 @@ fn item_of(code: i64) -> u32 {
 }
 
 /// The state words of a recorded state after `step` transitions.
-pub(super) fn words_of(rules: &OvercookedV1, state: &Recorded, step: u32, delivered: bool) -> Vec<u32> {
+pub(crate) fn words_of(rules: &OvercookedV1, state: &Recorded, step: u32, delivered: bool) -> Vec<u32> {
     let mut words = vec![0; rules.words().len()];
     let parts = rules.words().change(&mut words);
     *parts.step = step;
@@ -149,7 +149,7 @@ pub(super) fn words_of(rules: &OvercookedV1, state: &Recorded, step: u32, delive
 }
 
 /// The map that the reference would have for `words`.
-pub(super) fn grid_of(rules: &OvercookedV1, words: &[u32]) -> Vec<u8> {
+pub(crate) fn grid_of(rules: &OvercookedV1, words: &[u32]) -> Vec<u8> {
     let state = rules.words().read(words);
     let cell = |cell: usize| -> [u8; 3] {
         if let Some(i) = state.cooks.iter().position(|cook| cook.cell as usize == cell) {

@@ -42,9 +42,9 @@ fn overcooked_v2_lanes_reset_themselves_as_recorded() {
 }
 
 /// A draw whose result is known.
-struct RecipeOnRecord<'a> {
-    rules: &'a OvercookedV2,
-    recipe: u32,
+pub(crate) struct RecipeOnRecord<'a> {
+    pub(crate) rules: &'a OvercookedV2,
+    pub(crate) recipe: u32,
 }
 
 impl Draw for RecipeOnRecord<'_> {
@@ -59,7 +59,7 @@ impl Draw for RecipeOnRecord<'_> {
     }
 }
 
-fn rules_of(episode: &Episode) -> OvercookedV2 {
+pub(crate) fn rules_of(episode: &Episode) -> OvercookedV2 {
     let layout = match find(&episode.layout) {
         Some(_) => KitchenChoice::Name(episode.layout.clone()),
         None => KitchenChoice::Table(KitchenTable {
@@ -105,7 +105,7 @@ fn rules_of(episode: &Episode) -> OvercookedV2 {
 }
 
 /// The state words of a recorded state.
-fn words_of(rules: &OvercookedV2, state: &Recorded, permutations: &[u32], step: u32, correct: bool) -> Vec<u32> {
+pub(crate) fn words_of(rules: &OvercookedV2, state: &Recorded, permutations: &[u32], step: u32, correct: bool) -> Vec<u32> {
     let mut words = vec![0; rules.shape().state_words];
     let parts = rules.words().change(&mut words);
     *parts.step = step;
@@ -129,7 +129,7 @@ fn words_of(rules: &OvercookedV2, state: &Recorded, permutations: &[u32], step: 
 }
 
 /// What `words` are expected to be after `step`.
-fn expected(rules: &OvercookedV2, episode: &Episode, step: &Step) -> Vec<u32> {
+pub(crate) fn expected(rules: &OvercookedV2, episode: &Episode, step: &Step) -> Vec<u32> {
     words_of(
         rules,
         &step.after,
