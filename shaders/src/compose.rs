@@ -1,6 +1,7 @@
 //! One text from many: constants first, then the shared sources, then the rules.
 
 use crate::sources;
+use crate::world::GROUP;
 use starling_components::spaces::{ActionSpace, EnvironmentShape};
 use starling_components::twin::{Constant, Twin};
 use std::fmt::Write;
@@ -26,6 +27,9 @@ pub enum Draws {
         words: usize,
     },
 }
+
+/// Memory of a group in which observations are put together: what every adapter has.
+const STAGE_BYTES: usize = 16 << 10;
 
 /// Where the parts of one game lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,11 +136,21 @@ pub fn compose(shape: &EnvironmentShape, twin: &Twin, packing: Packing, draws: D
         _ => (0.0, 0.0),
     };
     let word = |number: usize| Constant::Word(number as u32);
+    let staged = 4 * GROUP as usize * sizes.observation_words <= STAGE_BYTES;
     let shared = [
         ("STATE_WORDS", word(sizes.words)),
         ("SEATS", word(sizes.seats)),
         ("OBSERVATION_WORDS", word(sizes.observation_words)),
         ("MOVES", word(sizes.moves)),
+        ("STAGED", Constant::Flag(staged)),
+        (
+            "STAGED_WORDS",
+            word(if staged {
+                GROUP as usize * sizes.observation_words
+            } else {
+                1
+            }),
+        ),
         ("FLOAT_ACTIONS", Constant::Flag(shape.float_actions())),
         ("ACTION_LOW", Constant::Float(low)),
         ("ACTION_HIGH", Constant::Float(high)),

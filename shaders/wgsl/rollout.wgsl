@@ -2,9 +2,25 @@
 // private memory from the first step to the last.
 
 var<private> see_row: u32;
+// The invocation's place in its group.
+var<private> place_in_group: u32;
+// Observations that are small are put together here, [words, lanes of the group], and go to memory once, as whole words.
+var<workgroup> staged: array<u32, STAGED_WORDS>;
 
 fn see_add(word: u32, value: u32) {
-    observations[word_of(see_row, word)] += value;
+    if STAGED {
+        staged[word * 64u + place_in_group] += value;
+    } else {
+        observations[word_of(see_row, word)] += value;
+    }
+}
+
+fn see_put(word: u32, value: u32) {
+    if STAGED {
+        staged[word * 64u + place_in_group] = value;
+    } else {
+        observations[word_of(see_row, word)] = value;
+    }
 }
 
 // Adds `value` to a channel of a cell. A negative one takes back what was added before.
@@ -28,7 +44,7 @@ fn see_signed(number: u32, value: i32) {
 
 // A float, in observations of floats.
 fn see_float(number: u32, value: f32) {
-    observations[word_of(see_row, number)] = bits(value);
+    see_put(number, bits(value));
 }
 
 // What all seats of the lane see, in place `slot`.
@@ -40,9 +56,12 @@ fn observe(slot: u32, lane: u32) {
             if word < CANVAS_WORDS {
                 begun = table_words[CANVAS + word];
             }
-            observations[word_of(see_row, word)] = begun;
+            see_put(word, begun);
         }
         rules_observe(seat);
+        for (var word = 0u; STAGED && word < OBSERVATION_WORDS; word++) {
+            observations[word_of(see_row, word)] = staged[word * 64u + place_in_group];
+        }
     }
 }
 
@@ -88,7 +107,8 @@ fn lane_of(id: vec3<u32>) -> u32 {
 }
 
 @compute @workgroup_size(64)
-fn rollout(@builtin(global_invocation_id) id: vec3<u32>) {
+fn rollout(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) place: u32) {
+    place_in_group = place;
     let lane = lane_of(id);
     if lane >= job.lanes {
         return;
@@ -162,7 +182,8 @@ fn rollout(@builtin(global_invocation_id) id: vec3<u32>) {
 
 // Observes the states as they are, in the place of the rollout's step; first starts every lane's first episode where the job says so.
 @compute @workgroup_size(64)
-fn look(@builtin(global_invocation_id) id: vec3<u32>) {
+fn look(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) place: u32) {
+    place_in_group = place;
     let lane = lane_of(id);
     if lane >= job.lanes {
         return;

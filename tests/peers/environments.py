@@ -80,10 +80,10 @@ def stepper(reset, step, lanes, moves, shape):
     return call
 
 
-def overcooked(layout, lanes):
+def overcooked(layout, lanes, **options):
     import jaxmarl
 
-    environment = jaxmarl.make("overcooked_v2", layout=layout)
+    environment = jaxmarl.make("overcooked_v2", layout=layout, **options)
     agents = environment.agents
 
     def step(key, state, action):

@@ -6,6 +6,7 @@
 mod classic_control;
 mod faults;
 mod generator;
+mod golden;
 mod lockstep;
 mod minatar;
 mod overcooked;
@@ -14,7 +15,7 @@ mod population;
 mod valid;
 
 use starling_shaders::Gpu;
-use starling_tests::golden;
+use starling_tests::golden::say;
 use std::sync::{Arc, OnceLock};
 
 /// The one device of all tests; `None`, loudly, where there is none.
@@ -22,12 +23,12 @@ pub(crate) fn gpu() -> Option<&'static Arc<Gpu>> {
     static GPU: OnceLock<Option<Arc<Gpu>>> = OnceLock::new();
     let gpu = GPU.get_or_init(|| match Gpu::open() {
         Ok(gpu) => {
-            golden::say(&format!("kernels run on {}", gpu.report()));
+            say(&format!("kernels run on {}", gpu.report()));
             Some(gpu)
         }
         Err(fault) if std::env::var_os("STARLING_REQUIRE_ADAPTER").is_some() => panic!("{}", fault.message),
         Err(fault) => {
-            golden::say(&format!("no kernel is compared with anything: {}", fault.message));
+            say(&format!("no kernel is compared with anything: {}", fault.message));
             None
         }
     });

@@ -7,6 +7,7 @@ use starling_components::environments::cart_pole::CartPoleSettings;
 use starling_components::environments::mountain_car::MountainCarSettings;
 use starling_components::environments::mountain_car_continuous::{MountainCarContinuousSettings, Wall};
 use starling_components::environments::pendulum::PendulumSettings;
+use starling_components::maths;
 use starling_components::random::{Counter, Draw, Key};
 use starling_components::simulate::{Rules, Simulate};
 use starling_components::spaces::Actions;
@@ -182,8 +183,8 @@ fn device_lockstep_acrobot() {
         scattered: &[(-3.1, 3.1), (-3.1, 3.1), (-6.0, 6.0), (-9.0, 9.0)],
         angles: 2,
         margin: |state| {
-            let height = -f64::from(state[0]).cos() - f64::from(state[0] + state[1]).cos();
-            (height - 1.0).abs() as f32
+            let height = -maths::cos(state[0]) - maths::cos(state[0] + state[1]);
+            (height - 1.0).abs()
         },
     };
     let settings = AcrobotSettings { max_steps: 200 };

@@ -163,6 +163,25 @@ fn device_faults_a_run_goes_on_without_its_device() {
 }
 
 #[test]
+fn device_faults_out_of_memory() {
+    // A software adapter's memory is the process's, which a shell can bound.
+    let Some(true) = gpu().map(|gpu| gpu.report().software) else {
+        return;
+    };
+    let program = starling().0.display().to_string();
+    let mut command = std::process::Command::new("sh");
+    command.args([
+        "-c",
+        &format!("ulimit -v 1000000; exec {program} bench gpu --lanes 1024"),
+    ]);
+    let ended = Ended::from(command.output().expect("a shell"));
+    assert_eq!(ended.code, Some(1), "{}\n{}", ended.stdout, ended.stderr);
+    for word in ["out of memory for", "help:"] {
+        assert!(ended.stderr.contains(word), "no `{word}` in:\n{}", ended.stderr);
+    }
+}
+
+#[test]
 fn device_faults_without_an_adapter() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let run = |backend: &str, name: &str| {

@@ -49,7 +49,10 @@ const CLOCK: [u32; 2] = [5, 3];
 /// device.
 pub(crate) fn take(environment: &dyn Simulate, given: &[Given], mut show: impl FnMut(usize, &Stepped<'_>)) -> bool {
     let Some(gpu) = gpu() else { return false };
-    let (twin, shape) = (environment.twin().expect("these rules have a twin"), environment.shape());
+    let (twin, shape) = (
+        environment.twin().expect("these rules have a twin"),
+        environment.shape(),
+    );
     let draws = given.iter().map(|lane| lane.draws.len()).max().unwrap_or(0);
     let world = World::compile_recorded(gpu, shape, &twin, Packing::Bytes, draws)
         .unwrap_or_else(|fault| panic!("{}", fault.message));
@@ -65,7 +68,9 @@ pub(crate) fn take(environment: &dyn Simulate, given: &[Given], mut show: impl F
             outcomes: true,
         };
         let block = world.open(setup).unwrap_or_else(|fault| panic!("{}", fault.message));
-        dispatch(block, given, draws, |lane, stepped| show(number * lanes + lane, stepped));
+        dispatch(block, given, draws, |lane, stepped| {
+            show(number * lanes + lane, stepped)
+        });
     }
     true
 }
@@ -77,7 +82,11 @@ fn dispatch(mut block: Block, given: &[Given], draws: usize, mut show: impl FnMu
     let (seats, words) = (actions.len() / lanes, states.len() / lanes);
     let row = seats * block.world().observation_words();
     // Zeros where less is drawn.
-    let padded = |lane: &Given| (0..draws).map(|number| lane.draws.get(number).copied().unwrap_or(0)).collect::<Vec<_>>();
+    let padded = |lane: &Given| {
+        (0..draws)
+            .map(|number| lane.draws.get(number).copied().unwrap_or(0))
+            .collect::<Vec<_>>()
+    };
     block.write_lanes(&states, &vec![CLOCK[0]; lanes], &vec![CLOCK[1]; lanes]);
     block
         .write_draws(&given.iter().flat_map(padded).collect::<Vec<_>>())
@@ -93,7 +102,11 @@ fn dispatch(mut block: Block, given: &[Given], draws: usize, mut show: impl FnMu
         let own = |lane: usize, size: usize| lane * size..(lane + 1) * size;
         for lane in 0..lanes {
             let flag = taken.flags[lane];
-            let clock = if flag == 0 { [CLOCK[0], CLOCK[1] + 1] } else { [CLOCK[0] + 1, 0] };
+            let clock = if flag == 0 {
+                [CLOCK[0], CLOCK[1] + 1]
+            } else {
+                [CLOCK[0] + 1, 0]
+            };
             assert_eq!(taken.clocks[own(lane, 2)], clock, "clock of lane {lane}");
             show(
                 lane,

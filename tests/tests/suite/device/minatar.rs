@@ -27,7 +27,6 @@ fn device_lockstep_minatar_breakout() {
             sticky_actions,
             full_action_set,
             max_steps: 60,
-            ..BreakoutSettings::default()
         };
         check("breakout", breakout::Breakout::new(&settings).expect("settings"));
     }

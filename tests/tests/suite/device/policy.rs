@@ -49,7 +49,7 @@ pub(super) fn policies() -> [serde_json::Value; 3] {
 /// Parameters that make some moves much more probable than others.
 pub(super) fn parameters(network: &Network, seed: u64) -> Vec<f32> {
     let mut draw = Counter::new(Key::of_seed(seed), 0, 0, 0);
-    let spread = 1.0 / (network.layout.len() as f32).powf(0.25);
+    let spread = 1.0 / (network.layout.len() as f32).sqrt().sqrt();
     (0..network.layout.len())
         .map(|_| draw.uniform(-spread, spread))
         .collect()

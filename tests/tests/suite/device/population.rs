@@ -52,18 +52,18 @@ fn on_the_processor(environment: &dyn Simulate, network: &Network, parameters: &
         network.act(parameters, &input, &mut output).expect("the policy acts");
         let actions = moves.clone();
         written.step(&mut *lanes, Actions::Discrete(&actions));
-        for lane in 0..LANES {
+        for (lane, length) in length.iter_mut().enumerate() {
             let own = lane * seats..(lane + 1) * seats;
-            length[lane] += 1;
+            *length += 1;
             for row in own.clone() {
                 returns[row] += written.rewards[row];
             }
             if written.flag(lane) != 0 {
                 score.episodes += 1;
-                score.steps += length[lane];
+                score.steps += *length;
                 score.returns += returns[own.clone()].iter().sum::<f32>() / seats as f32;
                 returns[own].fill(0.0);
-                length[lane] = 0;
+                *length = 0;
             }
         }
     }

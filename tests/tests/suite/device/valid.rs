@@ -52,9 +52,13 @@ fn device_kernels_are_valid() {
     for (kind, settings, seats) in games {
         let environment = environment(registry, kind, settings, seats);
         let twin = environment.twin().unwrap_or_else(|| panic!("{kind} has kernels"));
-        for packing in [Packing::Bytes, Packing::Bits] {
-            let (text, _) = compose(environment.shape(), &twin, packing, Draws::Generator);
-            check(&format!("{kind}, {packing:?}"), &text);
+        for (packing, draws) in [
+            (Packing::Bytes, Draws::Generator),
+            (Packing::Bits, Draws::Generator),
+            (Packing::Bytes, Draws::Recorded { words: 3 }),
+        ] {
+            let (text, _) = compose(environment.shape(), &twin, packing, draws);
+            check(&format!("{kind}, {packing:?}, {draws:?}"), &text);
         }
         for policy in policies() {
             // A convolution reads grids, and only some policies choose among moves.

@@ -105,7 +105,13 @@ pub(crate) fn rules_of(episode: &Episode) -> OvercookedV2 {
 }
 
 /// The state words of a recorded state.
-pub(crate) fn words_of(rules: &OvercookedV2, state: &Recorded, permutations: &[u32], step: u32, correct: bool) -> Vec<u32> {
+pub(crate) fn words_of(
+    rules: &OvercookedV2,
+    state: &Recorded,
+    permutations: &[u32],
+    step: u32,
+    correct: bool,
+) -> Vec<u32> {
     let mut words = vec![0; rules.shape().state_words];
     let parts = rules.words().change(&mut words);
     *parts.step = step;

@@ -10,11 +10,17 @@ pub(crate) struct Tape<D> {
 
 impl<D: Draw> Tape<D> {
     pub(crate) fn new(draw: D) -> Self {
-        Self { draw, words: Vec::new() }
+        Self {
+            draw,
+            words: Vec::new(),
+        }
     }
     /// Goes on with draws from elsewhere.
     pub(crate) fn then<E: Draw>(self, draw: E) -> Tape<E> {
-        Tape { draw, words: self.words }
+        Tape {
+            draw,
+            words: self.words,
+        }
     }
     pub(crate) fn words(self) -> Vec<u32> {
         self.words

@@ -4,7 +4,6 @@ use super::Given;
 use super::tape::Tape;
 use starling_components::random::{Counter, Draw, Key};
 use starling_components::simulate::{Outcome, Rules};
-use starling_components::spaces::{ActionElement, Actions};
 
 /// A transition on the processor, with whatever start follows it.
 pub(crate) struct Played {
@@ -21,10 +20,7 @@ pub(crate) fn play<R: Rules, D: Draw, A: Draw>(
     actions: &[R::Action],
     draw: D,
     again: Option<A>,
-) -> Played
-where
-    R::Action: ActionElement,
-{
+) -> Played {
     let seats = rules.shape().seats.len();
     let (mut rewards, mut shaped) = (vec![0.0; seats], vec![0.0; seats]);
     let mut outcome = Outcome {
@@ -45,7 +41,7 @@ where
     Played {
         given: Given {
             before: before.to_vec(),
-            actions: words(R::Action::batch(actions)),
+            actions: bytemuck::cast_slice(actions).to_vec(),
             draws,
         },
         start: ended.then_some(state),
