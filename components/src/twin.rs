@@ -30,10 +30,13 @@ pub struct Twin {
     pub channels: Vec<u8>,
     /// What every observation begins with, `[cells, channels]`; empty: zeros.
     pub canvas: Vec<u8>,
+    /// Iterations of all loops of the sources at most, in one step with a reset and the observations of all seats: some drivers stop loops
+    /// after so many. Rather too large than too small.
+    pub loops: usize,
 }
 
 impl Twin {
-    /// One that reads nothing by name or from the table and begins observations with zeros.
+    /// One that reads nothing by name or from the table, begins observations with zeros and has loops of 256 iterations at most.
     pub fn new(sources: Vec<&'static str>) -> Self {
         Self {
             sources,
@@ -41,6 +44,7 @@ impl Twin {
             table: Vec::new(),
             channels: Vec::new(),
             canvas: Vec::new(),
+            loops: 256,
         }
     }
 

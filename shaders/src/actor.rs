@@ -5,7 +5,7 @@ use crate::compose::literal;
 use crate::gpu::Gpu;
 use crate::play::grid;
 use crate::sources;
-use crate::world::{Bound, bind, layout};
+use crate::world::{Bound, GROUP, bind, layout};
 use starling_components::Fault;
 use starling_components::layers::Activation;
 use starling_components::program::{Operation, Program, Step};
@@ -37,8 +37,30 @@ fn places(program: &Program) -> (Vec<usize>, usize) {
     (places, end)
 }
 
+/// Iterations of the loops of one invocation, at most.
+fn loops(program: &Program) -> usize {
+    let turns = |outputs: usize| outputs.div_ceil(GROUP as usize);
+    let step = |step: &Step| match step.operation {
+        Operation::Dense { inputs, outputs, .. } => turns(outputs) * (inputs + 1),
+        Operation::Conv {
+            height,
+            width,
+            channels,
+            features,
+            side,
+            ..
+        } => turns(height * width * features) * (side * side * (channels + 1) + 1),
+        Operation::LayerNorm { axis, len, .. } => turns(len / axis.max(1)) * (3 * axis + 1),
+        Operation::Activate { len, .. } => turns(len),
+    };
+    turns(program.inputs) + 3 * program.moves + program.steps.iter().map(step).sum::<usize>()
+}
+
 /// How many rows go through the network together: as many as the memory of a group has room for; `None`: not even one.
 fn rows_together(gpu: &Gpu, program: &Program) -> Option<usize> {
+    if loops(program) > gpu.loops() {
+        return None;
+    }
     let (_, numbers) = places(program);
     let most = gpu.limits().max_compute_workgroup_storage_size as usize;
     [4, 1].into_iter().find(|rows| numbers * 4 * rows <= most)
@@ -169,8 +191,10 @@ impl Actor {
         let members = block.setup.keys.len();
         let Some(mut rows) = rows_together(gpu, program) else {
             let message = format!(
-                "a row of this policy has {} numbers, more than a group of invocations of {} has room for",
+                "a row of this policy has {} numbers and up to {} iterations of loops, more than a group of invocations of {} has room \
+                 for or goes through with",
                 places(program).1,
+                loops(program),
                 gpu.report().name
             );
             return Err(Fault::run(message).advise("a smaller network, or `backend = \"cpu\"`"));

@@ -8,6 +8,9 @@ use starling_components::random::Key;
 use std::sync::Arc;
 use wgpu::{BindGroup, Buffer, BufferUsages};
 
+/// Dispatches of one submission, where rollouts are shorter.
+const JOBS: usize = 1024;
+
 /// How many lanes, and what is kept of their steps.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -72,7 +75,11 @@ impl World {
         };
         let kept = if setup.outcomes { setup.steps } else { 0 };
         let keys: Vec<u32> = setup.keys.iter().flatten().flat_map(|key| key.words()).collect();
-        let jobs = gpu.buffer("the jobs", job_stride * (setup.steps as u64 + 1), BufferUsages::UNIFORM)?;
+        let jobs = gpu.buffer(
+            "the jobs",
+            job_stride * (setup.steps.max(JOBS) as u64 + 1),
+            BufferUsages::UNIFORM,
+        )?;
         let states = storage("the states", lanes * sizes.words)?;
         let clocks = storage("the clocks", 2 * lanes)?;
         let actions = storage("the actions", kept.max(1) * rows)?;

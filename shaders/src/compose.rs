@@ -41,6 +41,8 @@ pub(crate) struct Sizes {
     /// Words of a seat's observation, packed.
     pub(crate) observation_words: usize,
     pub(crate) moves: usize,
+    /// Iterations of loops in one step, and besides in one dispatch.
+    pub(crate) loops: [usize; 2],
 }
 
 impl Sizes {
@@ -60,6 +62,11 @@ impl Sizes {
             width,
             observation_words,
             moves: shape.moves(),
+            // Seen twice where an episode ends, and put together before it is written.
+            loops: [
+                twin.loops + shape.seats.len() * (4 * observation_words + 8),
+                2 * shape.state_words,
+            ],
         }
     }
 }

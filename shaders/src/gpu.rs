@@ -16,6 +16,9 @@ const CHOICE: &str = "STARLING_ADAPTER";
 const INSTALL: &str = "install the graphics driver's Vulkan part, or Mesa's software adapter (`apt-get install --no-install-recommends \
                        mesa-vulkan-drivers libvulkan1`); `starling doctor` lists what is found; `backend = \"cpu\"` needs none";
 
+/// Mesa's software adapter ends all loops of an invocation after 65,535 iterations, silently; with some room.
+const SOFTWARE_LOOPS: usize = 60_000;
+
 /// An adapter as `starling doctor` shows it.
 #[derive(Debug, Clone)]
 pub struct AdapterReport {
@@ -218,6 +221,15 @@ impl Gpu {
     /// What it allows.
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Iterations that the loops of one invocation may have in all.
+    pub(crate) fn loops(&self) -> usize {
+        if self.report.software {
+            SOFTWARE_LOOPS
+        } else {
+            usize::MAX
+        }
     }
 
     /// Gives the device up, as if it had been unplugged: for tests.

@@ -169,8 +169,9 @@ impl Block {
             Moves::Given(actions) => actions.len() == play.steps * rows,
             Moves::Random | Moves::Actors(_) => true,
         };
+        let few = self.dispatches(play) as u64 * self.job_stride <= self.jobs.size();
         let seen = !play.wants.observations || self.setup.slots == play.steps + 1 || self.setup.slots == 1;
-        if fits && given && seen {
+        if fits && given && seen && few {
             return Ok(());
         }
         Err(Fault::run(format!(
@@ -253,13 +254,20 @@ impl Block {
         pending.read(gpu, submission, |bytes| take(places.taken(bytes, times, period)))
     }
 
-    /// One job per step where policies act in between, else one for all steps.
+    /// Dispatches of a rollout without policies: as many steps in each as the device goes through with.
+    fn dispatches(&self, play: &Play<'_>) -> usize {
+        play.steps.div_ceil(self.world.steps.max(1)).max(1)
+    }
+
+    /// One job per step where policies act in between, else one for many steps.
     fn write_jobs(&self, play: &Play<'_>, acting: bool) {
         let stride = self.job_stride as usize;
-        let jobs = if acting { play.steps + 1 } else { 1 };
+        let most = if acting { 1 } else { self.world.steps };
+        let jobs = if acting { play.steps + 1 } else { self.dispatches(play) };
         let mut bytes = vec![0; jobs * stride];
-        for (tick, bytes) in bytes.chunks_exact_mut(stride).enumerate() {
-            let ticks = if acting { 1 } else { play.steps };
+        for (number, bytes) in bytes.chunks_exact_mut(stride).enumerate() {
+            let tick = number.saturating_mul(most);
+            let ticks = if acting { 1 } else { most.min(play.steps - tick) };
             let job = self.job(play, tick, ticks);
             bytes[..size_of::<Job>()].copy_from_slice(bytemuck::bytes_of(&job));
         }
@@ -279,7 +287,8 @@ impl Block {
             self.dispatch(&mut pass, &self.world.look, 0);
         }
         let Moves::Actors(actors) = play.moves else {
-            return self.dispatch(&mut pass, &self.world.rollout, 0);
+            return (0..self.dispatches(play) as u64)
+                .for_each(|number| self.dispatch(&mut pass, &self.world.rollout, number));
         };
         for tick in 0..play.steps as u64 {
             actors

@@ -94,6 +94,8 @@ pub(crate) fn bind(
 pub struct World {
     pub(crate) gpu: Arc<Gpu>,
     pub(crate) sizes: Sizes,
+    /// Steps of one dispatch at most.
+    pub(crate) steps: usize,
     pub(crate) twin: Twin,
     pub(crate) packing: Packing,
     pub(crate) draws: Draws,
@@ -158,8 +160,19 @@ impl World {
             bindings.push(Bound::Read);
         }
         let layout = layout(gpu, "a rollout", &bindings)?;
+        let sizes = Sizes::of(shape, twin, packing);
+        let [per_step, besides] = sizes.loops;
+        let steps = gpu.loops().saturating_sub(besides) / per_step.max(1);
+        if steps == 0 {
+            let message = format!(
+                "one step of this game takes up to {per_step} iterations of loops, more than {} goes through with",
+                gpu.report().name
+            );
+            return Err(Fault::run(message).advise("use an adapter that is hardware, or `backend = \"cpu\"`"));
+        }
         Ok(Arc::new(Self {
-            sizes: Sizes::of(shape, twin, packing),
+            sizes,
+            steps,
             rollout: gpu.pipeline(&text, "rollout", &layout)?,
             look: gpu.pipeline(&text, "look", &layout)?,
             table: gpu.words("the table of the rules", &table)?,

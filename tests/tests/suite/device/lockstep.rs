@@ -146,7 +146,8 @@ fn check_bytes(
         for (number, (got, want)) in all.chunks_exact(stride).zip(want.chunks_exact(width)).enumerate() {
             if counts(number / seats) && got[..width] != *want {
                 let at = got.iter().zip(want).position(|(got, want)| got != want);
-                panic!("place {slot}, row {number}: observation differs at {at:?}");
+                let pair = at.map(|at| (got[at], want[at]));
+                panic!("place {slot}, row {number}: observation differs at {at:?}, {pair:?} instead");
             }
         }
         return;

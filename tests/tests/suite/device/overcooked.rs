@@ -103,10 +103,14 @@ fn delivered(name: &str, environment: &dyn Simulate) {
     }
 }
 
-#[test]
-fn device_lockstep_overcooked_v2_in_every_kitchen() {
-    let mut draw = Counter::new(Key::of_seed(77), 0, 0, 0);
-    for kitchen in KITCHENS {
+/// The kitchens of even or odd numbers, with random options: two tests, so that two cores have something to do.
+fn in_kitchens(remainder: usize) {
+    for (number, kitchen) in KITCHENS
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| number % 2 == remainder)
+    {
+        let mut draw = Counter::new(Key::of_seed(77), number as u32, 0, 0);
         let plain = OvercookedV2Settings {
             layout: KitchenChoice::Name(kitchen.name.into()),
             max_steps: 50 + draw.below(100),
@@ -152,6 +156,16 @@ fn device_lockstep_overcooked_v2_in_every_kitchen() {
 }
 
 #[test]
+fn device_lockstep_overcooked_v2_in_every_other_kitchen() {
+    in_kitchens(0);
+}
+
+#[test]
+fn device_lockstep_overcooked_v2_in_the_kitchens_between() {
+    in_kitchens(1);
+}
+
+#[test]
 fn device_lockstep_overcooked_v2_deliveries() {
     for layout in [
         "cramped_room",
@@ -169,6 +183,30 @@ fn device_lockstep_overcooked_v2_deliveries() {
         };
         let rules = OvercookedV2::new(&settings, context(2)).expect("a kitchen");
         delivered(layout, &Vectorised::new(rules));
+    }
+}
+
+/// A software adapter ends loops after so many iterations; a rollout that is longer than that is as right as a short one.
+#[test]
+fn device_lockstep_long_rollouts() {
+    let settings = OvercookedV2Settings {
+        layout: KitchenChoice::Name("asymm_advantages".into()),
+        max_steps: 90,
+        random_reset: true,
+        ..OvercookedV2Settings::default()
+    };
+    let environment = Vectorised::new(OvercookedV2::new(&settings, context(2)).expect("a kitchen"));
+    let shape = environment.shape().clone();
+    let mut draw = Counter::new(Key::of_seed(12), 0, 0, 0);
+    let length = Length {
+        lanes: 9,
+        steps: 400,
+        dispatches: 2,
+    };
+    for packing in [Packing::Bytes, Packing::Bits] {
+        lockstep::play(&environment, length, packing, |_, _| {
+            random_actions(&shape, length.lanes, &mut draw)
+        });
     }
 }
 
@@ -198,7 +236,7 @@ fn device_lockstep_overcooked_v2_in_random_kitchens() {
         return;
     }
     let mut runner = TestRunner::deterministic();
-    for number in 0..25 {
+    for number in 0..14 {
         let settings = random_settings().new_tree(&mut runner).expect("settings").current();
         let rules = crate::overcooked_v2::rules_of(&settings);
         let packing = [Packing::Bytes, Packing::Bits][number % 2];

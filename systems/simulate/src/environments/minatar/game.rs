@@ -141,6 +141,7 @@ impl Game {
             .with("LIMIT", Constant::Word(self.limit))
             .with_words("MOVES_AT", self.moves.iter().copied());
         twin.channels = vec![1; channels];
+        twin.loops = 1024;
         twin
     }
 

@@ -111,6 +111,13 @@ impl OvercookedV2 {
         let channels = self.painter.shape()[2];
         let featurized = self.featurizer.is_some();
         let canvas = self.painter.canvas().filter(|_| !featurized);
+        // Every cell a few times per seat, with the ingredients of what lies there; the way to every target from every cook for each to see;
+        // and the cells that cooks may start from.
+        let (cells, cooks) = (self.words.cells, self.words.cooks);
+        let side = 2 * self.options.view + 1;
+        let seen = 2 * cooks * (cells + side * side) * (4 + n);
+        let features = if featurized { 2 * cooks * cooks * 10 * cells } else { 0 };
+        twin.loops = seen + features + cells * (4 + 2 * cooks) + cooks * cooks * (cooks + 8);
         twin = twin.with("PAINTED", Constant::Flag(canvas.is_some()));
         twin.canvas = canvas.map_or(Vec::new(), <[u8]>::to_vec);
         twin.channels = if (0..self.words.cooks).all(|seat| self.is_featurized(seat)) {

@@ -303,7 +303,8 @@ impl Rules for Seaquest {
             .twin(sources::MINATAR_SEAQUEST)
             .with("GYMNAX", Constant::Flag(self.variant == Variant::Gymnax))
             .with("RAMPING", Constant::Flag(self.ramping));
-        Some(twin)
+        // Five lists of two hundred things, each of which may be compared with the others of its cell and removed.
+        Some(Twin { loops: 15_000, ..twin })
     }
 
     fn picture(&self, words: &[u32]) -> Option<Picture> {
