@@ -5,6 +5,20 @@ use crate::registry::KindSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// What computes the minibatches of an update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PpoDevice {
+    /// The processor, by the kernels over slices.
+    #[default]
+    Cpu,
+    /// The processor, by the graph that a CUDA device would compute: slower, to compare with.
+    Candle,
+    /// The first CUDA device, in a build with `--features cuda`; without one the run does not start. Not for networks with a memory, nor
+    /// for actions that are vectors.
+    Cuda,
+}
+
 /// PPO with a clipped objective (Schulman et al. 2017), as in PureJaxRL.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -40,6 +54,8 @@ pub struct PpoSettings {
     /// Where `[record]` asks for `diagnostics`: also histograms of every tensor's gradient and update, per optimiser step. They are many
     /// rows: 66 per tensor and step.
     pub histograms: bool,
+    /// What computes the minibatches.
+    pub device: PpoDevice,
 }
 
 impl Default for PpoSettings {
@@ -57,6 +73,7 @@ impl Default for PpoSettings {
             clip_value: true,
             bootstrap_truncation: false,
             histograms: false,
+            device: PpoDevice::Cpu,
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod network;
 pub mod optimizer;
 mod plugin;
 pub mod ppo;
+mod ppo_graph;
 pub mod ppo_loss;
 mod ppo_shard;
 mod real;

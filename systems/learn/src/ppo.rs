@@ -4,6 +4,8 @@
 //! cut into shards of [`SHARD`] rows whose losses and gradients are added in shard order, so that several threads may work on one minibatch
 //! without changing a bit. Where actor and critic share nothing, each of them learns by itself, and two threads share not even a gradient.
 //!
+//! Where the pipeline asks for it, Candle's graph computes the minibatches instead: [`crate::ppo_graph`].
+//!
 //! An agent with a memory learns from whole columns, a lane and a seat through all steps of the rollout: its minibatches and shards are sets
 //! of columns, and gradients go back through time to the rollout's start, where the memory is what it was when acting.
 
@@ -13,9 +15,11 @@ use crate::network::parts::Part;
 use crate::network::{Network, field_key};
 use crate::optimizer::adam::squares;
 use crate::optimizer::{GradientParts, Optimizer};
+use crate::ppo_graph::{self, GraphPpo, Loaded, MinibatchLoss};
 use crate::ppo_loss::{LossSettings, LossSums, normaliser};
 use crate::ppo_shard::{Shard, ShardSpace};
 use crate::report::{Detail, Reporter};
+use candle_core::Device;
 use starling_components::fault::Fault;
 use starling_components::learn::{Experience, Learn, LearnContext, LearnReport, ReplicaState};
 use starling_components::learners::ppo::PpoSettings;
@@ -37,6 +41,8 @@ pub struct Ppo {
     network: Arc<Network>,
     optimizer: Arc<dyn Optimizer>,
     diagnostics: bool,
+    /// What computes minibatches in place of the kernels.
+    pub(crate) graph: Option<GraphPpo>,
     /// Buffers that no update is using.
     spare: Mutex<Vec<Workspace>>,
 }
@@ -104,6 +110,9 @@ impl Learn for Ppo {
             _ => self.shard_units() * self.settings.steps,
         };
         let n = self.network.layout.len();
+        if let Some(graph) = &self.graph {
+            return Batch::bytes(rows) + graph.bytes(&self.network, rows, minibatch) + 4 * 2 * n;
+        }
         let passes = self.network.parts().len() * minibatch.div_ceil(shard);
         Batch::bytes(rows) + passes * self.network.pass_bytes(shard.min(minibatch)) + 4 * 2 * n
     }
@@ -113,7 +122,7 @@ impl Ppo {
     /// The builder of the kind `ppo`.
     ///
     /// # Errors
-    /// Values out of range; samples that the minibatches do not divide.
+    /// Values out of range; samples that the minibatches do not divide; a device that is not there, or not for this network.
     pub fn build(settings: &PpoSettings, context: LearnerContext) -> Result<Self, Fault> {
         let agent = &context.agent;
         check(settings)?;
@@ -140,21 +149,35 @@ impl Ppo {
             );
             return Err(fault.within(["minibatches"]));
         }
-        Ok(Self::new(
+        let ppo = Self::new(
             settings.clone(),
             agent.network.clone(),
             context.optimizer,
             agent.diagnostics,
-        ))
+        );
+        match ppo_graph::open(settings.device)? {
+            Some(device) => ppo.on(device),
+            None => Ok(ppo),
+        }
     }
 
-    /// PPO with these settings, unchecked.
+    /// The same, with minibatches computed by the network's Candle graph on this device.
+    ///
+    /// # Errors
+    /// A network with a memory; actions that are vectors.
+    pub fn on(mut self, device: Device) -> Result<Self, Fault> {
+        self.graph = Some(GraphPpo::new(device, &self.network)?);
+        Ok(self)
+    }
+
+    /// PPO with these settings, unchecked; by the kernels, whatever `device` says.
     pub fn new(settings: PpoSettings, network: Arc<Network>, optimizer: Arc<dyn Optimizer>, diagnostics: bool) -> Self {
         Self {
             settings,
             network,
             optimizer,
             diagnostics,
+            graph: None,
             spare: Mutex::default(),
         }
     }
@@ -199,6 +222,10 @@ impl Ppo {
             });
         }
 
+        let loaded = match &self.graph {
+            Some(graph) => Some(graph.load(&self.network, &workspace.batch, experience)?),
+            None => None,
+        };
         // The objective changes here: Adam-Rel and Adam-MR reset.
         self.optimizer.begin_update(state);
         let entropy_key = field_key(context.key, "learner.entropy");
@@ -220,8 +247,15 @@ impl Ppo {
             for minibatch in 0..s.minibatches {
                 let from = minibatch * share;
                 // (4) Loss and gradient.
-                let (sums, parts) =
-                    self.gradient(state.parameters, experience, &loss, workspace, from..from + share)?;
+                let minibatch_units = from..from + share;
+                let (sums, parts) = self.gradient(
+                    state.parameters,
+                    experience,
+                    &loss,
+                    workspace,
+                    loaded.as_ref(),
+                    minibatch_units,
+                )?;
                 let rows = workspace.batch.samples_of(&workspace.order[from..from + share]);
                 let total = sums.total(&loss, rows as f64);
                 let place = |what: &str| {
@@ -278,6 +312,7 @@ impl Ppo {
         experience: &[Experience<'_>],
         loss: &LossSettings<f64>,
         workspace: &mut Workspace,
+        loaded: Option<&Loaded<'_>>,
         minibatch: std::ops::Range<usize>,
     ) -> Result<(LossSums, GradientParts), Fault> {
         let Workspace {
@@ -296,6 +331,19 @@ impl Ppo {
         } else {
             (0.0, 1.0)
         };
+        let (weight, n) = (1.0 / batch.samples_of(units) as f32, self.network.layout.len());
+        gradient.resize(n, 0.0);
+        update.resize(n, 0.0);
+        if let Some(loaded) = loaded {
+            let loss = MinibatchLoss {
+                settings: loss,
+                advantage_mean: mean,
+                advantage_scale: scale,
+                weight,
+            };
+            let sums = loaded.gradient(parameters, units, loss, gradient)?;
+            return Ok((sums, GradientParts::whole(gradient)));
+        }
         let job = Shard {
             network: &self.network,
             parameters,
@@ -309,13 +357,11 @@ impl Ppo {
             },
             advantage_mean: mean,
             advantage_scale: scale,
-            weight: 1.0 / batch.samples_of(units) as f32,
+            weight,
         };
-        let (parts, n) = (self.network.parts(), self.network.layout.len());
+        let parts = self.network.parts();
         let count = units.len().div_ceil(self.shard_units());
         shards.resize_with((parts.len() * count).max(shards.len()), Default::default);
-        gradient.resize(n, 0.0);
-        update.resize(n, 0.0);
         let shard_units = self.shard_units();
         match *parts {
             [first, second] => {

@@ -42,47 +42,60 @@ impl Network {
 
     fn build_graph(&self, parameters: &[f32], input: &[f32], memory: &GraphMemory<'_>) -> candle_core::Result<Graph> {
         let device = &Device::Cpu;
-        let mut variables = Vec::with_capacity(self.layout.entries.len());
-        for entry in &self.layout.entries {
-            variables.push(Var::from_slice(
-                &parameters[entry.range()],
-                entry.shape.as_slice(),
-                device,
-            )?);
-        }
+        let variables = self.variables(parameters, device)?;
         let GraphSequence { steps, columns, .. } = memory.sequence;
         let mut shape = vec![steps * columns];
         shape.extend(&self.seat.observation.shape);
         let x = Tensor::from_slice(input, shape, device)?;
         let carry = Tensor::from_slice(memory.carry, (columns, self.carry()), device)?;
         let mut after = Vec::new();
-        let mut chain = |stages: &[Stage], mut x: Tensor| {
-            for stage in stages {
-                let tensors = self.tensors_of(stage, &variables);
-                if stage.memory.is_empty() {
-                    x = stage.layer.graph(&tensors, &x)?;
-                } else {
-                    let before = carry.narrow(1, stage.memory.start, stage.memory.len())?.contiguous()?;
-                    let (out, last) = stage.layer.graph_sequence(&tensors, &x, &memory.sequence, &before)?;
-                    after.push(last);
-                    x = out;
-                }
+        let (policy, value) = self.chains(&x, |stage, x| {
+            let tensors = self.tensors_of(stage, &variables);
+            if stage.memory.is_empty() {
+                return stage.layer.graph(&tensors, x);
             }
-            candle_core::Result::Ok(x)
-        };
-        let trunk = chain(&self.trunk, x)?;
-        let policy = chain(&self.actor, trunk.clone())?;
-        let value = match &self.head {
-            // The values of states are read off those of the moves.
-            Head::ActionValues { .. } => Tensor::zeros((steps * columns, 1), DType::F32, device)?,
-            _ => chain(&self.critic, trunk)?,
-        };
+            let before = carry.narrow(1, stage.memory.start, stage.memory.len())?.contiguous()?;
+            let (out, last) = stage.layer.graph_sequence(&tensors, x, &memory.sequence, &before)?;
+            after.push(last);
+            Ok(out)
+        })?;
         Ok(Graph {
             policy,
             value,
             carry: after,
             variables,
         })
+    }
+
+    /// The parameters on a device, one variable per tensor of the layout.
+    pub(crate) fn variables(&self, parameters: &[f32], device: &Device) -> candle_core::Result<Vec<Var>> {
+        let entries = self.layout.entries.iter();
+        entries
+            .map(|entry| Var::from_slice(&parameters[entry.range()], entry.shape.as_slice(), device))
+            .collect()
+    }
+
+    /// Policy outputs `[rows, outputs]` and values `[rows, 1]` of `x`, `[rows, observation...]`, for a network that remembers nothing, on the
+    /// device where `x` and the variables are.
+    pub(crate) fn feed_forward(&self, variables: &[Var], x: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
+        self.chains(x, |stage, x| stage.layer.graph(&self.tensors_of(stage, variables), x))
+    }
+
+    /// Sends `x` through trunk and heads, layer by layer.
+    fn chains(
+        &self,
+        x: &Tensor,
+        mut layer: impl FnMut(&Stage, &Tensor) -> candle_core::Result<Tensor>,
+    ) -> candle_core::Result<(Tensor, Tensor)> {
+        let mut chain = |stages: &[Stage], x: &Tensor| stages.iter().try_fold(x.clone(), |x, stage| layer(stage, &x));
+        let trunk = chain(&self.trunk, x)?;
+        let policy = chain(&self.actor, &trunk)?;
+        let value = match &self.head {
+            // The values of states are read off those of the moves.
+            Head::ActionValues { .. } => Tensor::zeros((x.dim(0)?, 1), DType::F32, x.device())?,
+            _ => chain(&self.critic, &trunk)?,
+        };
+        Ok((policy, value))
     }
 
     fn tensors_of(&self, stage: &Stage, variables: &[Var]) -> Vec<Tensor> {

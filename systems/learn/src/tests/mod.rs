@@ -10,6 +10,7 @@ mod equality;
 mod masks;
 mod parts;
 mod plugin;
+mod ppo_graph;
 mod q_learning;
 mod recall;
 mod recurrent;
