@@ -5,6 +5,7 @@
 //! refuses comes back as a fault that says what to change.
 
 mod actor;
+mod adapters;
 mod bandwidth;
 mod block;
 mod compose;
@@ -17,9 +18,10 @@ mod staging;
 mod world;
 
 pub use actor::{Actor, compose_policy};
+pub use adapters::{AdapterReport, adapters};
 pub use block::{Block, Setup};
 pub use compose::{Draws, Packing, compose};
-pub use gpu::{AdapterReport, Gpu, adapters};
+pub use gpu::Gpu;
 pub use play::{Moves, Play, Taken, Wants};
 pub use population::{Population, Score};
 pub use world::World;

@@ -53,7 +53,15 @@ pub const MINATAR_FREEWAY: &str = include_str!("../wgsl/minatar/freeway.wgsl");
 /// `rules.minatar_space_invaders`
 pub const MINATAR_SPACE_INVADERS: &str = include_str!("../wgsl/minatar/space_invaders.wgsl");
 /// `rules.minatar_seaquest`
-pub const MINATAR_SEAQUEST: &str = include_str!("../wgsl/minatar/seaquest.wgsl");
+pub const MINATAR_SEAQUEST: &str = include_str!("../wgsl/minatar/seaquest/rules.wgsl");
+/// Its words, lists and what moves in them.
+pub const MINATAR_SEAQUEST_STATE: &str = include_str!("../wgsl/minatar/seaquest/state.wgsl");
+/// Every list as a whole.
+pub const MINATAR_SEAQUEST_AT_ONCE: &str = include_str!("../wgsl/minatar/seaquest/at_once.wgsl");
+/// One thing after the other.
+pub const MINATAR_SEAQUEST_ONE_BY_ONE: &str = include_str!("../wgsl/minatar/seaquest/one_by_one.wgsl");
+/// Its observation.
+pub const MINATAR_SEAQUEST_OBSERVE: &str = include_str!("../wgsl/minatar/seaquest/observe.wgsl");
 
 /// What stands in a kitchen, and one transition of all cooks.
 pub const OVERCOOKED_KITCHEN: &str = include_str!("../wgsl/overcooked_v2/kitchen.wgsl");

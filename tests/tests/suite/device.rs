@@ -12,6 +12,7 @@ mod minatar;
 mod overcooked;
 mod policy;
 mod population;
+mod runs;
 mod valid;
 
 use starling_shaders::Gpu;

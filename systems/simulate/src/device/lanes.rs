@@ -15,7 +15,7 @@ pub(super) struct DeviceLanes {
     /// The same lanes on the processor. Nothing steps them but what no kernel does.
     pub(super) host: Box<dyn Lanes>,
     pub(super) shape: EnvironmentShape,
-    kernels: Arc<Kernels>,
+    pub(super) kernels: Arc<Kernels>,
     key: Key,
     first: u32,
     starts: Option<Arc<[u32]>>,

@@ -29,11 +29,11 @@ impl DeviceLanes {
         let finals = rollout.final_observations.is_some();
         let shape = self.shape.clone();
         let steps = rollout.steps;
-        let open = self.ready(steps, finals, &keys)?;
-        let gpu = std::sync::Arc::clone(open.block.world().gpu());
+        let gpu = std::sync::Arc::clone(self.kernels.gpu());
         if !players.iter().all(|player| Actor::fits(&gpu, &player.program)) {
             return Ok(false);
         }
+        let open = self.ready(steps, finals, &keys)?;
         let cast: Vec<_> = players
             .iter()
             .map(|player| (player.program.clone(), player.seats.to_vec()))

@@ -207,36 +207,3 @@ fn device_faults_without_an_adapter() {
         yields.stderr
     );
 }
-
-#[test]
-fn device_random_play_has_the_same_rows_on_both() {
-    if gpu().is_none() {
-        return;
-    }
-    let text = r#"
-name  = "device/kitchen"
-until = { ticks = 3 }
-
-[environment.kitchen]
-rules.overcooked_v2 = { layout = "grounded_coord_simple", view = 2, max_steps = 50, random_reset = true, sample_recipe_on_delivery = true }
-lanes   = 8
-seats   = ["cook", "cook"]
-backend = "gpu"
-
-[agent.cook]
-script = "random"
-
-[record]
-trajectories = { every = 1, observations = true }
-"#;
-    let folder = tempfile::tempdir().expect("a scratch folder");
-    let mut tables = Vec::new();
-    for backend in ["gpu", "cpu"] {
-        let file = write(folder.path(), &text.replace("\"gpu\"", &format!("\"{backend}\"")));
-        let out = folder.path().join(backend);
-        starling().succeed(&["run", &file, "--out", &out.display().to_string()]);
-        tables.push(["trajectories", "episodes", "metrics"].map(|table| rows::table(&out, table)));
-    }
-    assert!(tables[0][0].len() > 100, "too few rows to show anything");
-    assert!(tables[0] == tables[1], "rows differ between device and processor");
-}

@@ -298,11 +298,17 @@ impl Rules for Seaquest {
     }
 
     fn twin(&self) -> Option<Twin> {
-        let twin = self
+        let mut twin = self
             .game
             .twin(sources::MINATAR_SEAQUEST)
             .with("GYMNAX", Constant::Flag(self.variant == Variant::Gymnax))
             .with("RAMPING", Constant::Flag(self.ramping));
+        twin.sources.extend([
+            sources::MINATAR_SEAQUEST_STATE,
+            sources::MINATAR_SEAQUEST_AT_ONCE,
+            sources::MINATAR_SEAQUEST_ONE_BY_ONE,
+            sources::MINATAR_SEAQUEST_OBSERVE,
+        ]);
         // Five lists of two hundred things, each of which may be compared with the others of its cell and removed.
         Some(Twin { loops: 15_000, ..twin })
     }
