@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Measures Starling on a machine with an accelerator, beside JAX on the same card, and prints one table. Needs no network.
 
-usage: bench.py [--starling PATH] [--lanes N,N,...] [--seconds S] [--small] [--json FILE]
+usage: bench.py [--starling PATH] [--cuda PATH] [--lanes N,N,...] [--seconds S] [--small] [--json FILE]
 
 Rows: random play by kernels (observations as bits, every one written) at each number of lanes; the same worlds in JaxMARL and gymnax, where
-JAX is installed, on whatever device JAX finds; PPO whole, with rollouts by kernels and by the processor, and the time until it has learnt.
-What cannot run says why and the others go on. `--small` is for a software adapter: few lanes, short rounds, little training.
+JAX is installed, on whatever device JAX finds; PPO whole, with rollouts by kernels and by the processor, how long it takes and what it learns;
+with `--cuda` also with learning by a binary that was built with that feature (docs/cuda.md). Networks with a memory learn on the processor
+only, so the recurrent baseline is not among the rows. What cannot run says why and the others go on. `--small` is for a software adapter: few lanes, short rounds, little training.
 
 To take it along: target/release/starling, tests/device/bench.py and tests/peers/environments.py; the binary is under 64 MiB.
 """
@@ -70,32 +71,38 @@ def peers(lanes, seconds):
     return rates
 
 
-# Name, pipeline, its environment, a return that counts as learnt.
-TRAININGS = [("PPO, CartPole", "classic_control/ppo_cartpole", "cart_pole", 475.0), ("PPO, cramped_room", "quick", "kitchen", 160.0)]
+# Name, pipeline, its environment and agent, a return that counts as learnt.
+TRAININGS = [
+    ("PPO, CartPole", "classic_control/ppo_cartpole", "cart_pole", "balancer", 475.0),
+    ("PPO, cramped_room", "quick", "kitchen", "chef", 160.0),
+]
 
 
-def training(options, name, pipeline, environment, wanted, backend):
-    """Steps per second, and seconds until the mean return of finished episodes first reached `wanted`."""
+def training(options, name, pipeline, environment, agent, wanted, backend, learner):
+    """Environment steps per second of a whole training, how long it took, and the best return of its first replica."""
     with tempfile.TemporaryDirectory() as folder:
         out = f"{folder}/run"
-        command = [options.starling, "run", pipeline, "--out", out, "--quiet", "--set", f"environment.{environment}.backend={backend}"]
+        binary = options.cuda if learner == "cuda" else options.starling
+        command = [binary, "run", pipeline, "--out", out, "--quiet", "--set", f"environment.{environment}.backend={backend}"]
+        command += ["--set", f"agent.{agent}.learner.ppo.device={learner}"]
         command += ["--until", f"ticks={options.ticks}"] if options.ticks else []
         begun = time.perf_counter()
         done = run(command)
         wall = time.perf_counter() - begun
         if done.returncode != 0:
-            return f"{name:24} {backend:4}  {done.stderr.strip().splitlines()[0] if done.stderr.strip() else 'failed'}"
+            return f"{name:24} {backend:4} {learner:4}  {done.stderr.strip().splitlines()[0] if done.stderr.strip() else 'failed'}"
         shown = run([options.starling, "show", out]).stdout
         steps = re.search(r"([\d.]+) ([kM]?) ?environment steps", shown)
         number = float(steps[1]) * {"k": 1e3, "M": 1e6, "": 1.0}[steps[2]] if steps else float("nan")
         best = re.search(r"^0 +\S+ +(\S+)", shown, re.MULTILINE)
         learnt = "?" if not best else f"best return {float(best[1]):.1f} (wanted {wanted:.0f})"
-        return f"{name:24} {backend:4} {number / wall:14.0f} steps/s per replica in {wall:7.1f} s  {learnt}"
+        return f"{name:24} {backend:4} {learner:4} {number / wall:14.0f} steps/s per replica in {wall:7.1f} s  {learnt}"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--starling", default="target/release/starling")
+    parser.add_argument("--cuda")
     parser.add_argument("--lanes", default="4096,16384,65536,262144,1048576")
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--small", action="store_true")
@@ -105,6 +112,7 @@ def main():
     if options.small:
         options.lanes, options.seconds, options.ticks = "1024,4096", 0.3, 3
     options.starling = str(pathlib.Path(options.starling).resolve())
+    options.cuda = options.cuda and str(pathlib.Path(options.cuda).resolve())
     print(run([options.starling, "doctor"]).stdout)
     rows = kernels(options)
     head, rows = rows[0], rows[1:]
@@ -129,8 +137,9 @@ def main():
         ratio = f"{speed / peer:.1f}" if isinstance(peer, float) else "-"
         reached = f"{speed / goal:.0%}" if goal else "-"
         print(f"{row['name']:38} {row['lanes']:>8} {speed / 1e6:>12.3f} {written:>8.2f} {reached:>8} {told:>18} {ratio:>7}")
-    print("\ntrainings, whole: rollouts by kernels, learning by the processor's kernels")
-    lines = [training(options, *case, backend) for case in TRAININGS for backend in ("gpu", "cpu")]
+    print(f"\n{'training, whole':24} {'acts':4} {'learns':6}")
+    ways = [("gpu", "cpu"), ("cpu", "cpu")] + ([("gpu", "cuda"), ("cpu", "cuda")] if options.cuda else [])
+    lines = [training(options, *case, *way) for case in TRAININGS for way in ways]
     print("\n".join(lines))
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps({"kernels": [head, *rows], "trainings": lines}, indent=2) + "\n")
