@@ -19,9 +19,9 @@ pub(crate) struct Length {
 impl Length {
     /// A million steps and a bit.
     pub(crate) const MILLION: Self = Self {
-        lanes: 1000,
+        lanes: 500,
         steps: 20,
-        dispatches: 51,
+        dispatches: 102,
     };
 }
 
