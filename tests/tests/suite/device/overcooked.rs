@@ -136,7 +136,7 @@ fn in_kitchens(remainder: usize) {
             let name = format!("{} with names of its own", kitchen.name);
             lockstep::few(&name, &Vectorised::new(rules), Packing::Bits);
         }
-        if ingredients == 1 {
+        if ingredients == 1 && cooks > 1 {
             let mut kinds = vec![ObservationKind::Featurized; cooks];
             kinds[0] = if flag(&mut draw) {
                 ObservationKind::Default
