@@ -4,7 +4,7 @@
 //! cut into shards of [`SHARD`] rows whose losses and gradients are added in shard order, so that several threads may work on one minibatch
 //! without changing a bit. Where actor and critic share nothing, each of them learns by itself, and two threads share not even a gradient.
 //!
-//! Where the pipeline asks for it, Candle's graph computes the minibatches instead: [`crate::ppo_graph`].
+//! Where the pipeline asks for it, Candle's graph computes the minibatches instead: `ppo_graph`.
 //!
 //! An agent with a memory learns from whole columns, a lane and a seat through all steps of the rollout: its minibatches and shards are sets
 //! of columns, and gradients go back through time to the rollout's start, where the memory is what it was when acting.
