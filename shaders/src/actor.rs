@@ -220,12 +220,12 @@ impl Actor {
             "a policy",
             &layout,
             &[
-                &block.jobs,
-                &block.observations,
-                &block.actions,
-                &block.answers,
+                &block.buffers.jobs,
+                &block.buffers.observations,
+                &block.buffers.actions,
+                &block.buffers.answers,
                 &parameters,
-                &block.keys,
+                &block.buffers.keys,
             ],
         )?;
         let groups = (block.lanes * seats.len()).div_ceil(rows) as u32;

@@ -35,9 +35,17 @@ pub struct Block {
     pub(crate) world: Arc<World>,
     pub(crate) setup: Setup,
     pub(crate) lanes: usize,
-    pub(crate) jobs: Buffer,
+    pub(crate) buffers: Buffers,
     /// Bytes from one job to the next.
     pub(crate) job_stride: u64,
+    /// States that episodes begin in; 0: as the rules say.
+    pub(crate) entries: u32,
+    pub(crate) group: BindGroup,
+}
+
+/// What the kernels of a block read and write; see `shaders/wgsl/lane.wgsl`.
+pub(crate) struct Buffers {
+    pub(crate) jobs: Buffer,
     pub(crate) states: Buffer,
     pub(crate) clocks: Buffer,
     pub(crate) actions: Buffer,
@@ -48,10 +56,28 @@ pub struct Block {
     /// Log-probabilities `[steps, lanes, seats]`, then values `[steps + 1, lanes, seats]`.
     pub(crate) answers: Buffer,
     pub(crate) starts: Buffer,
-    pub(crate) entries: u32,
     /// Words that draws take, `[lanes of a member, words]`, where the world was compiled so.
     pub(crate) recorded: Option<Buffer>,
-    pub(crate) group: BindGroup,
+}
+
+impl Buffers {
+    /// In the order of the bindings of a rollout.
+    fn bind(&self, world: &World) -> Result<BindGroup, Fault> {
+        let buffers = [
+            &self.jobs,
+            &self.states,
+            &self.clocks,
+            &self.actions,
+            &self.outcomes,
+            &self.observations,
+            &world.table,
+            &self.keys,
+            &self.starts,
+            &self.statistics,
+        ];
+        let buffers: Vec<&Buffer> = buffers.into_iter().chain(&self.recorded).collect();
+        bind(&world.gpu, "a rollout", &world.layout, &buffers)
+    }
 }
 
 impl World {
@@ -93,26 +119,8 @@ impl World {
             Draws::Generator => None,
             Draws::Recorded { words } => Some(storage("the recorded draws", words * setup.lanes)?),
         };
-        let buffers = [
-            &jobs,
-            &states,
-            &clocks,
-            &actions,
-            &outcomes,
-            &observations,
-            &self.table,
-            &keys,
-            &starts,
-            &statistics,
-        ];
-        let buffers: Vec<&Buffer> = buffers.into_iter().chain(&recorded).collect();
-        let group = bind(gpu, "a rollout", &self.layout, &buffers)?;
-        Ok(Block {
-            world: Arc::clone(self),
-            setup,
-            lanes,
+        let buffers = Buffers {
             jobs,
-            job_stride,
             states,
             clocks,
             actions,
@@ -122,8 +130,16 @@ impl World {
             statistics,
             answers,
             starts,
-            entries: 0,
             recorded,
+        };
+        let group = buffers.bind(self)?;
+        Ok(Block {
+            world: Arc::clone(self),
+            setup,
+            lanes,
+            buffers,
+            job_stride,
+            entries: 0,
             group,
         })
     }
@@ -148,8 +164,8 @@ impl Block {
     pub fn write_lanes(&self, states: &[u32], episodes: &[u32], steps: &[u32]) {
         let clocks: Vec<u32> = episodes.iter().zip(steps).flat_map(|(&e, &s)| [e, s]).collect();
         let queue = &self.gpu().queue;
-        queue.write_buffer(&self.states, 0, bytemuck::cast_slice(states));
-        queue.write_buffer(&self.clocks, 0, bytemuck::cast_slice(&clocks));
+        queue.write_buffer(&self.buffers.states, 0, bytemuck::cast_slice(states));
+        queue.write_buffer(&self.buffers.clocks, 0, bytemuck::cast_slice(&clocks));
     }
 
     /// From now on lanes draw these words, `[lanes of a member, words]`: every dispatch begins with the first of them.
@@ -161,7 +177,7 @@ impl Block {
             Draws::Generator => 0,
             Draws::Recorded { words } => words * self.setup.lanes,
         };
-        let Some(recorded) = self.recorded.as_ref().filter(|_| words.len() == wanted) else {
+        let Some(recorded) = self.buffers.recorded.as_ref().filter(|_| words.len() == wanted) else {
             return Err(Fault::run(format!(
                 "{} recorded draws for lanes that take {wanted}",
                 words.len()
@@ -177,21 +193,8 @@ impl Block {
     /// Too little memory.
     pub fn set_starts(&mut self, starts: &[u32]) -> Result<(), Fault> {
         self.entries = (starts.len() / self.world.sizes.words.max(1)) as u32;
-        self.starts = self.gpu().words("the start states", starts)?;
-        let buffers = [
-            &self.jobs,
-            &self.states,
-            &self.clocks,
-            &self.actions,
-            &self.outcomes,
-            &self.observations,
-            &self.world.table,
-            &self.keys,
-            &self.starts,
-            &self.statistics,
-        ];
-        let buffers: Vec<&Buffer> = buffers.into_iter().chain(&self.recorded).collect();
-        self.group = bind(self.gpu(), "a rollout", &self.world.layout, &buffers)?;
+        self.buffers.starts = self.gpu().words("the start states", starts)?;
+        self.group = self.buffers.bind(&self.world)?;
         Ok(())
     }
 }

@@ -23,7 +23,7 @@ pub enum Moves<'a> {
 /// What comes back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wants {
-    /// Observations, from the one before the first step on. They are written whether they come back or not, unless `unseen`.
+    /// Observations, from the one before the first step on. They are written whether they come back or not.
     pub observations: bool,
     /// Observations before auto-reset of lanes that ended.
     pub final_observations: bool,
@@ -37,8 +37,6 @@ pub struct Wants {
     pub last_values: bool,
     /// States and clocks after the last step.
     pub lanes: bool,
-    /// Nobody sees anything: no observation is written.
-    pub unseen: bool,
     /// How long the device took.
     pub time: bool,
 }
@@ -88,7 +86,7 @@ pub struct Taken<'a> {
     pub actions: &'a [u32],
     /// `[steps, lanes, seats]`.
     pub log_probs: &'a [f32],
-    /// `[steps + 1, lanes, seats]`; the last are zeros unless asked for.
+    /// `[steps + 1, lanes, seats]`; the last are unspecified unless asked for.
     pub values: &'a [f32],
     /// `[lanes, words]`.
     pub states: &'a [u32],
@@ -98,7 +96,7 @@ pub struct Taken<'a> {
     pub seconds: Option<f64>,
 }
 
-/// See `shaders/wgsl/lane.wgsl`.
+/// See `shaders/wgsl/job.wgsl`.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Job {
@@ -129,7 +127,7 @@ pub(crate) fn grid(groups: u32, most: u32) -> (u32, u32) {
 
 impl Block {
     fn job(&self, play: &Play<'_>, tick: usize, ticks: usize) -> Job {
-        let wants = u32::from(!play.wants.unseen)
+        let wants = 1
             | u32::from(self.setup.final_observations) << 1
             | u32::from(self.setup.outcomes) << 2
             | u32::from(play.wants.actions) << 3;
@@ -169,7 +167,7 @@ impl Block {
             Moves::Given(actions) => actions.len() == play.steps * rows,
             Moves::Random | Moves::Actors(_) => true,
         };
-        let few = self.dispatches(play) as u64 * self.job_stride <= self.jobs.size();
+        let few = self.dispatches(play) as u64 * self.job_stride <= self.buffers.jobs.size();
         let seen = !play.wants.observations || self.setup.slots == play.steps + 1 || self.setup.slots == 1;
         if fits && given && seen && few {
             return Ok(());
@@ -183,7 +181,9 @@ impl Block {
     /// The job of a dispatch that only asks how many lanes there are.
     pub(crate) fn write_job(&self) {
         let job = self.job(&Play::nothing(), 0, 0);
-        self.gpu().queue.write_buffer(&self.jobs, 0, bytemuck::bytes_of(&job));
+        self.gpu()
+            .queue
+            .write_buffer(&self.buffers.jobs, 0, bytemuck::bytes_of(&job));
     }
 
     /// Starts the first episode of every lane.
@@ -197,7 +197,7 @@ impl Block {
             source: START,
             ..self.job(&Play::nothing(), 0, 0)
         };
-        gpu.queue.write_buffer(&self.jobs, 0, bytemuck::bytes_of(&job));
+        gpu.queue.write_buffer(&self.buffers.jobs, 0, bytemuck::bytes_of(&job));
         let mut encoder = gpu.device.create_command_encoder(&CommandEncoderDescriptor::default());
         {
             let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor::default());
@@ -226,7 +226,8 @@ impl Block {
         let acting = matches!(play.moves, Moves::Actors(_));
         self.write_jobs(play, acting);
         if let Moves::Given(actions) = play.moves {
-            gpu.queue.write_buffer(&self.actions, 0, bytemuck::cast_slice(actions));
+            gpu.queue
+                .write_buffer(&self.buffers.actions, 0, bytemuck::cast_slice(actions));
         }
         let clock = (play.wants.time && gpu.device.features().contains(Features::TIMESTAMP_QUERY)).then(|| {
             gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
@@ -271,7 +272,7 @@ impl Block {
             let job = self.job(play, tick, ticks);
             bytes[..size_of::<Job>()].copy_from_slice(bytemuck::bytes_of(&job));
         }
-        self.gpu().queue.write_buffer(&self.jobs, 0, &bytes);
+        self.gpu().queue.write_buffer(&self.buffers.jobs, 0, &bytes);
     }
 
     fn encode(&self, encoder: &mut wgpu::CommandEncoder, play: &Play<'_>, clock: Option<&QuerySet>) {
@@ -283,9 +284,7 @@ impl Block {
                 end_of_pass_write_index: Some(1),
             }),
         });
-        if !play.wants.unseen {
-            self.dispatch(&mut pass, &self.world.look, 0);
-        }
+        self.dispatch(&mut pass, &self.world.look, 0);
         let Moves::Actors(actors) = play.moves else {
             return (0..self.dispatches(play) as u64)
                 .for_each(|number| self.dispatch(&mut pass, &self.world.rollout, number));
@@ -317,21 +316,21 @@ impl Block {
         let row = sizes.observation_words * rows;
         let slots = self.setup.slots.min(play.steps + 1);
         Places {
-            observations: words(wants.observations, &self.observations, 0, slots * row),
+            observations: words(wants.observations, &self.buffers.observations, 0, slots * row),
             final_observations: words(
                 wants.final_observations,
-                &self.observations,
+                &self.buffers.observations,
                 self.setup.slots * row,
                 play.steps * row,
             ),
-            rewards: words(wants.outcomes, &self.outcomes, 0, all),
-            shaped: words(wants.outcomes, &self.outcomes, all, all),
-            flags: words(wants.outcomes, &self.outcomes, 2 * all, play.steps * self.lanes),
-            actions: words(wants.actions, &self.actions, 0, all),
-            log_probs: words(wants.answers, &self.answers, 0, all),
-            values: words(wants.answers, &self.answers, all, all + rows),
-            states: words(wants.lanes, &self.states, 0, self.lanes * sizes.words),
-            clocks: words(wants.lanes, &self.clocks, 0, 2 * self.lanes),
+            rewards: words(wants.outcomes, &self.buffers.outcomes, 0, all),
+            shaped: words(wants.outcomes, &self.buffers.outcomes, all, all),
+            flags: words(wants.outcomes, &self.buffers.outcomes, 2 * all, play.steps * self.lanes),
+            actions: words(wants.actions, &self.buffers.actions, 0, all),
+            log_probs: words(wants.answers, &self.buffers.answers, 0, all),
+            values: words(wants.answers, &self.buffers.answers, all, all + rows),
+            states: words(wants.lanes, &self.buffers.states, 0, self.lanes * sizes.words),
+            clocks: words(wants.lanes, &self.buffers.clocks, 0, 2 * self.lanes),
         }
     }
 }

@@ -101,7 +101,12 @@ impl Block {
         let layout = layout(gpu, "statistics", &[Bound::Job, Bound::Read, Bound::Write])?;
         let pipeline = gpu.pipeline(&text, "reduce", &layout)?;
         let sums = gpu.buffer("the sums", 20 * members as u64, BufferUsages::STORAGE)?;
-        let group = bind(gpu, "statistics", &layout, &[&self.jobs, &self.statistics, &sums])?;
+        let group = bind(
+            gpu,
+            "statistics",
+            &layout,
+            &[&self.buffers.jobs, &self.buffers.statistics, &sums],
+        )?;
         self.write_job();
         let (columns, lines) = grid(members as u32, gpu.limits().max_compute_workgroups_per_dimension);
         let mut encoder = gpu.device.create_command_encoder(&CommandEncoderDescriptor::default());

@@ -141,7 +141,6 @@ const STEP: Wants = Wants {
     answers: false,
     last_values: false,
     lanes: true,
-    unseen: false,
     time: false,
 };
 

@@ -59,7 +59,6 @@ impl DeviceLanes {
                 answers: true,
                 last_values,
                 lanes: true,
-                unseen: false,
                 time: false,
             },
         };

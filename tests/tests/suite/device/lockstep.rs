@@ -117,7 +117,6 @@ pub(crate) const ALL: Wants = Wants {
     answers: false,
     last_values: false,
     lanes: true,
-    unseen: false,
     time: false,
 };
 
