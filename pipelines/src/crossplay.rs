@@ -5,6 +5,7 @@
 //! pairings of a replica with a copy of itself off the diagonal. Intervals are the 2.5th and the 97.5th percentile. With few replicas they are
 //! too narrow, as every bootstrap of few is; with fewer than three there is none.
 
+use crate::statistics::percentile;
 use starling_components::random::{Key, below};
 
 /// Resamples of [`Matrix::summary`].
@@ -146,13 +147,6 @@ fn interval(mut values: Vec<f64>) -> Option<(f64, f64)> {
     Some((percentile(&values, 0.025)?, percentile(&values, 0.975)?))
 }
 
-/// Of sorted values, between neighbours by their distance.
-fn percentile(sorted: &[f64], part: f64) -> Option<f64> {
-    let place = part * sorted.len().checked_sub(1)? as f64;
-    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    Some(below + (above - below) * place.fract())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,16 +192,6 @@ mod tests {
             values: vec![1.0; 10],
         };
         assert_eq!(few.mean(100).interval, None);
-    }
-
-    #[test]
-    fn percentiles_of_a_ramp() {
-        let ramp: Vec<f64> = (0..=1000).map(f64::from).collect();
-        let check =
-            |part: f64, expected: f64| assert!((percentile(&ramp, part).expect("values") - expected).abs() < 1e-9);
-        check(0.025, 25.0);
-        check(0.9755, 975.5);
-        assert_eq!(percentile(&[], 0.5), None);
     }
 
     /// Nearly normal, with variance 1.

@@ -8,10 +8,13 @@ pub mod engine;
 pub mod exit;
 pub mod file;
 pub mod problem;
+pub mod statistics;
 
 mod commands;
 mod picture;
 mod plot;
+#[cfg(feature = "query")]
+mod query;
 mod sources;
 mod terminal;
 

@@ -1,5 +1,6 @@
 //! The command line: one file per command, and what they share.
 
+pub(crate) mod aggregate;
 mod bench;
 mod check;
 mod completions;
@@ -10,6 +11,7 @@ mod eval;
 mod list;
 mod matches;
 mod matrix;
+pub(crate) mod query;
 mod replay;
 mod resume;
 mod run;
@@ -68,6 +70,10 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Whether two runs are the same, and where they part
     Diff(diff::DiffArgs),
+    /// Ask every run of a folder in SQL
+    Query(query::QueryArgs),
+    /// Compare methods over tasks and runs, with bootstrap intervals
+    Aggregate(aggregate::AggregateArgs),
     /// Check pipeline files without running them
     Check(check::CheckArgs),
     /// The tables, slots and kinds that pipeline files may use
@@ -141,6 +147,8 @@ pub(crate) fn run<S: Into<std::ffi::OsString> + Clone>(
         Command::Replay(args) => replay::run(starling, context, args),
         Command::Verify(args) => verify::run(context, args),
         Command::Diff(args) => diff::run(context, args),
+        Command::Query(args) => query::run(context, args),
+        Command::Aggregate(args) => aggregate::run(context, args),
         Command::Check(args) => check::run(starling, context, args),
         Command::List(args) => list::run(starling, context, args),
         Command::Schema => schema::run(starling, context),

@@ -4,19 +4,21 @@
 //! beside them, and then one exclusively created commit file names both with their hashes. Whatever no commit names does
 //! not exist, so a run may be killed at any instant. Read the modules in this order: [`run`] (a directory), [`commit`]
 //! (what it trusts), `part` and `writer` (how rows get there), [`checkpoint`], then [`verify`],
-//! [`diff`], [`read`] and [`steps`], and [`plugin`], which ties all of it to the schedule.
+//! [`diff`], [`read`] and [`steps`], [`survey`] (many runs), and [`plugin`], which ties all of it to the schedule.
 
 pub mod checkpoint;
 pub mod commit;
 pub mod diff;
 mod disk;
 pub mod imports;
+pub mod likeness;
 mod part;
 pub mod plugin;
 pub mod read;
 pub mod run;
 mod schema;
 pub mod steps;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 pub mod verify;

@@ -1,18 +1,20 @@
 //! Reading back: committed parts only, in row order, each checked against its commit before a byte of it is interpreted.
 
 use crate::commit::{Chain, PartRecord};
-use crate::disk;
 use crate::run::Run;
+use crate::{disk, schema};
 use arrow::array::{
     Array, AsArray, BooleanArray, Float64Array, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
-use arrow::datatypes::{Float32Type, Int32Type, UInt32Type};
+use arrow::datatypes::{Float32Type, Int32Type, SchemaRef, UInt32Type};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use starling_components::Fault;
+use starling_components::table::TableSpec;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Rows per batch.
 const BATCH: usize = 8192;
@@ -48,6 +50,20 @@ pub(crate) fn open_part(part: &PartRecord, bytes: Bytes) -> Result<ParquetRecord
 
 fn unreadable(part: &PartRecord, error: &dyn std::fmt::Display) -> Fault {
     Fault::records(format!("part `{}` is not readable as Parquet: {error}", part.file))
+}
+
+/// How `table` looks to a reader of all its parts: byte columns have no fixed width, because it differs from part to part.
+pub fn table_schema(table: &TableSpec) -> SchemaRef {
+    schema::schema(table, 0)
+}
+
+/// The columns of one part of the run in `dir`, as it was written.
+///
+/// # Errors
+/// The file is gone, damaged or not Parquet.
+pub fn part_schema(dir: &Path, part: &PartRecord) -> Result<SchemaRef, Fault> {
+    let reader = open_part(part, part_bytes(dir, part)?)?;
+    Ok(Arc::clone(reader.schema()))
 }
 
 /// All committed rows of `table`, in order, batch by batch. A table that the run never wrote has no rows.

@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 
 /// File of the resolved pipeline.
 pub(crate) const PIPELINE: &str = "pipeline.toml";
-const LOCK: &str = "lock";
-const SET_ASIDE: &str = "set_aside";
+pub(crate) const LOCK: &str = "lock";
+pub(crate) const SET_ASIDE: &str = "set_aside";
 
 /// A run's directory.
 #[derive(Debug)]

@@ -5,6 +5,8 @@ mod clock;
 mod environments;
 mod gpu;
 mod learner;
+#[cfg(feature = "query")]
+mod query;
 mod recording;
 mod train;
 
@@ -34,6 +36,9 @@ enum What {
     Gpu(gpu::GpuArgs),
     /// One optimiser step of PPO for networks of several kinds: time, and the fraction of this machine's rate of products
     Learner(learner::LearnerArgs),
+    /// Questions about thousands of synthetic runs: time, and peak memory
+    #[cfg(feature = "query")]
+    Query(query::QueryArgs),
     /// What recording every step costs a training, with and without observations; medians over rounds
     Recording(recording::RecordingArgs),
     /// Environment steps per second of a training, recording included, and where a tick's time goes
@@ -49,6 +54,8 @@ pub(crate) fn run(starling: &Starling, context: Context, args: BenchArgs) -> Res
         What::Environments(args) => environments::rows(starling, context, &args)?,
         What::Gpu(args) => gpu::rows(starling, context, &args)?,
         What::Learner(args) => learner::rows(starling, context, &args)?,
+        #[cfg(feature = "query")]
+        What::Query(args) => query::rows(context, &args)?,
         What::Recording(args) => recording::rows(starling, context, &args)?,
         What::Train(args) => train::rows(starling, context, &args)?,
     };

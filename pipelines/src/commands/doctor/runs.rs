@@ -3,18 +3,15 @@
 use super::{Finding, Level};
 use starling_record::Run;
 use starling_record::commit::Status;
-use std::path::{Path, PathBuf};
+use starling_record::survey;
+use std::path::Path;
 
-/// Folders below the runs' folder that may hold runs: `<pipeline's name>/<run>`, where a name may have slashes.
-const DEPTH: usize = 5;
 /// So many are named; the others are counted.
 const NAMED: usize = 5;
 
 /// What is found in `folder`.
 pub(super) fn look(folder: &Path) -> Vec<Finding> {
-    let mut dirs = Vec::new();
-    find(folder, DEPTH, &mut dirs);
-    dirs.sort();
+    let dirs = survey::find(folder);
     let (mut finished, mut unfinished, mut busy) = (0, Vec::new(), Vec::new());
     let (mut damaged, mut leftovers) = (Vec::new(), 0);
     for dir in &dirs {
@@ -65,19 +62,4 @@ fn list(names: &[String]) -> String {
         text.push_str(&format!(" and {} more", names.len() - NAMED));
     }
     text
-}
-
-/// Folders with commits.
-fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
-    if folder.join("commits").is_dir() {
-        found.push(folder.to_owned());
-        return;
-    }
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    if depth > 0 {
-        for entry in folders {
-            find(&entry.path(), depth - 1, found);
-        }
-    }
 }
