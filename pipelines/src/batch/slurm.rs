@@ -235,12 +235,14 @@ fn script(folder: &Folder, options: &Options) -> Result<String, Fault> {
 # Job n of the array is job n + $1 of the batch. It goes on from its last commit.
 index=$(($1 + SLURM_ARRAY_TASK_ID))
 crashes={dir}/slurm/$index.crashes
-again() {{ [ -e {dir}/slurm/cancelled ] || scontrol requeue "$SLURM_JOB_ID"; }}
+again() {{ [ -n "$over" ] || [ -e {dir}/slurm/cancelled ] || scontrol requeue "$SLURM_JOB_ID"; }}
 
 {program} batch work {dir} --index "$index" --threads {threads} &
 job=$!
-# Before the time limit, and when preempted: commit, then leave.
-trap 'kill -USR1 "$job" 2>/dev/null' USR1 TERM
+# Before the time limit: commit, then leave, and ask to be queued again.
+trap 'kill -USR1 "$job" 2>/dev/null' USR1
+# Cancelled, or preempted, after which Slurm itself queues it again: commit, then leave.
+trap 'over=1; kill -USR1 "$job" 2>/dev/null' TERM
 while true; do
     wait "$job"
     code=$?
