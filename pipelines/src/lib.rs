@@ -10,12 +10,14 @@ pub mod file;
 pub mod problem;
 pub mod statistics;
 
+mod batch;
 mod commands;
 mod picture;
 mod plot;
 #[cfg(feature = "query")]
 mod query;
 mod sources;
+mod sweep;
 mod terminal;
 
 pub use engine::Starling;
