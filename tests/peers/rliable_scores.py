@@ -14,8 +14,8 @@ import pathlib
 import numpy as np
 from rliable import library, metrics
 
-RESAMPLES = 20_000
-REPEATS = 6
+RESAMPLES = 5_000
+REPEATS = 5
 GAMMA = 1.0
 TAUS = [0.0, 0.25, 0.5, 0.75, 1.0, 1.5]
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "statistics" / "rliable.json"

@@ -29,7 +29,7 @@ impl Widest {
             found.value,
             number("value")
         );
-        // Two bootstraps, each with this error; their mean over six has a little less.
+        // Two bootstraps, each with this error; their mean over five has a little less.
         let error = number("error").hypot(number("error"));
         for (bound, expected) in [(found.low, number("low")), (found.high, number("high"))] {
             let off = ((bound - expected).abs() - step).max(0.0);

@@ -25,7 +25,8 @@ use serde_json::Value;
 use starling_components::Fault;
 use std::path::{Path, PathBuf};
 
-const FILE: &str = "batch.json";
+/// The file that makes a folder a batch.
+pub(crate) const FILE: &str = "batch.json";
 /// Version of `batch.json` that this program writes, and the newest that it reads.
 const FORMAT: u32 = 1;
 

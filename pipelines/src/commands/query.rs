@@ -69,6 +69,9 @@ pub(crate) fn run(_context: Context, _args: QueryArgs) -> Result<Exit, Problems>
 #[cfg(feature = "query")]
 pub(crate) fn run(context: Context, args: QueryArgs) -> Result<Exit, Problems> {
     let sql = question(args.sql, args.file)?;
+    if sql.trim().is_empty() {
+        return Err(Fault::pipeline("there is no question").into());
+    }
     let json = context.json.then_some(Format::Json);
     let named = args.output.as_deref().and_then(output::format_of);
     let format = args.format.or(json).or(named).unwrap_or(Format::Table);

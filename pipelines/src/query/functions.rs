@@ -3,7 +3,7 @@
 //! Values are kept until the end and sorted before they are added, so that the answer does not depend on which thread read what first.
 
 use crate::statistics::trimmed_mean;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray};
+use datafusion::arrow::array::{ArrayRef, AsArray, Float64Array, ListArray};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
 use datafusion::common::{ScalarValue, exec_err};

@@ -4,6 +4,7 @@
 //! something is missing or wrong takes no part; it is told of, never silently counted. Conditions on `run` decide which commits are opened at
 //! all. Read [`runs`] first, then the tables, then [`output`].
 
+mod batches;
 mod errors;
 mod functions;
 pub(crate) mod output;

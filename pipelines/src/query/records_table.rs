@@ -87,21 +87,19 @@ impl RecordsTable {
             e_tag: None,
             version: None,
         };
-        let statistics = self.statistics(&self.columns, part.rows, part.bytes);
+        let known = statistics(&self.columns, part.rows, part.bytes);
         let file = PartitionedFile::new_from_meta(meta);
         let name = ScalarValue::Utf8View(Some(run.name.clone()));
-        Ok(file
-            .with_partition_values(vec![name])
-            .with_statistics(Arc::new(statistics)))
+        Ok(file.with_partition_values(vec![name]).with_statistics(Arc::new(known)))
     }
+}
 
-    #[allow(clippy::unused_self)]
-    fn statistics(&self, schema: &Schema, rows: u64, bytes: u64) -> Statistics {
-        Statistics {
-            num_rows: Precision::Exact(rows as usize),
-            total_byte_size: Precision::Inexact(bytes as usize),
-            column_statistics: Statistics::unknown_column(schema),
-        }
+/// What commits say of rows with the columns of `schema`.
+fn statistics(schema: &Schema, rows: u64, bytes: u64) -> Statistics {
+    Statistics {
+        num_rows: Precision::Exact(rows as usize),
+        total_byte_size: Precision::Inexact(bytes as usize),
+        column_statistics: Statistics::unknown_column(schema),
     }
 }
 
@@ -154,7 +152,7 @@ impl TableProvider for RecordsTable {
         let options = state.default_table_options().parquet;
         let source = ParquetSource::new(table.clone()).with_table_parquet_options(options);
         let scan = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
-            .with_statistics(self.statistics(table.table_schema(), rows, bytes))
+            .with_statistics(statistics(table.table_schema(), rows, bytes))
             .with_file_groups(groups(files, state.config().target_partitions()))
             .with_limit(limit)
             .with_projection_indices(Some(places.collect()))?

@@ -8,9 +8,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
-/// The file that a batch's folder holds.
-const BATCH: &str = "batch.json";
-
 /// One run, looked at no deeper than the query needs.
 #[derive(Debug)]
 pub(super) struct Run {
@@ -108,17 +105,5 @@ impl Runs {
         let left_out = self.left_out.lock().map(|l| l.clone()).unwrap_or_default();
         let told = left_out.into_iter().map(|(name, (state, why))| (name, state, why));
         told.collect()
-    }
-
-    /// The batch that each run belongs to, by the run's place: the name of the nearest folder above it that holds `batch.json`.
-    pub(super) fn batches(&self) -> Vec<Option<String>> {
-        let mut known: BTreeMap<PathBuf, bool> = BTreeMap::new();
-        let mut batch = |run: &Run| {
-            let above = run.dir.ancestors().skip(1).take_while(|a| a.starts_with(&self.folder));
-            let mut above = above.map(Path::to_owned);
-            let batch = above.find(|a| *known.entry(a.clone()).or_insert_with(|| a.join(BATCH).is_file()))?;
-            batch.file_name().map(|name| name.to_string_lossy().into_owned())
-        };
-        self.list.iter().map(|run| batch(run)).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! The table `runs`: one row per run directory, readable or not, with every resolved setting as a column.
 
+use super::batches::{self, Place};
 use super::prune;
 use super::runs::{Run, Runs};
 use super::settings::{self, Kind};
@@ -20,12 +21,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a row always has, and how it looks. Settings follow, by their keys.
-const COLUMNS: [(&str, DataType); 16] = [
+static COLUMNS: [(&str, DataType); 18] = [
     ("run", DataType::Utf8View),
     ("pipeline", DataType::Utf8View),
     ("batch", DataType::Utf8View),
+    ("part_of", DataType::Utf8View),
     ("state", DataType::Utf8View),
     ("problem", DataType::Utf8View),
+    ("failure", DataType::Utf8View),
     ("status", DataType::Utf8View),
     ("seed", DataType::Int64),
     ("tick", DataType::UInt64),
@@ -79,18 +82,21 @@ impl RunsTable {
             let values = chosen.par_iter().map(|run| of(run, self.runs.inspect(run)));
             Arc::new(UInt64Array::from(values.collect::<Vec<_>>())) as ArrayRef
         };
+        let in_batches = |of: &dyn Fn(&Place) -> Option<String>| {
+            let places = batches::places(&self.runs, chosen);
+            Arc::new(
+                places
+                    .iter()
+                    .map(|place| of(place.as_ref()?))
+                    .collect::<StringViewArray>(),
+            ) as ArrayRef
+        };
         match name {
             "run" => Arc::new(StringViewArray::from_iter_values(chosen.iter().map(|run| &run.name))),
             "pipeline" | "seed" => self.head(name, chosen),
-            "batch" => {
-                let batches = self.runs.batches();
-                let by_name: BTreeMap<&str, Option<String>> =
-                    self.runs.list.iter().map(|r| r.name.as_str()).zip(batches).collect();
-                let batch = chosen
-                    .iter()
-                    .map(|run| by_name.get(run.name.as_str()).cloned().flatten());
-                Arc::new(batch.collect::<StringViewArray>())
-            }
+            "batch" => in_batches(&|place| Some(place.batch.clone())),
+            "part_of" => in_batches(&|place| place.part_of.clone()),
+            "failure" => in_batches(&|place| place.failure.clone()),
             "state" => {
                 let states = chosen.par_iter().map(|run| self.runs.inspect(run).state.name());
                 Arc::new(StringViewArray::from_iter_values(states.collect::<Vec<_>>()))

@@ -74,7 +74,7 @@ impl Bootstrap {
         Key::of_seed(self.seed).entity(&EntityName::new("bootstrap", name))
     }
 
-    fn intervals(&self, values: Vec<f64>, resampled: impl Fn(u32) -> Vec<f64> + Sync) -> Vec<Estimate> {
+    fn intervals(&self, values: Vec<f64>, resampled: impl Fn(u32) -> Vec<f64> + Send + Sync) -> Vec<Estimate> {
         let rows: Vec<Vec<f64>> = (0..self.resamples).into_par_iter().map(resampled).collect();
         let tail = (1.0 - self.confidence) / 2.0;
         let one = |(place, value): (usize, f64)| {
