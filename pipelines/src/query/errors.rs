@@ -27,6 +27,10 @@ pub(super) fn planning(error: &DataFusionError, tables: &[String]) -> Fault {
         },
         other => {
             let text = other.message().into_owned();
+            if let Some(parts) = text.to_lowercase().split_once("compound identifier: ") {
+                let name = parts.1.trim_matches(['[', ']']).replace('"', "").replace(", ", ".");
+                return fault(format!("there is no column `{name}`")).advise(SETTINGS);
+            }
             match missing_table(&text) {
                 Some(table) => fault(format!("there is no table `{table}`"))
                     .advise(suggest::advice(table, tables.iter().map(String::as_str))),
@@ -36,14 +40,15 @@ pub(super) fn planning(error: &DataFusionError, tables: &[String]) -> Fault {
     }
 }
 
+const SETTINGS: &str = "a setting of the pipeline is written with its whole key in double quotes: \"agent.cart.learner.ppo.entropy\"; `DESCRIBE runs` lists them";
+
 /// Thousands of settings are no advice; the near ones are.
 fn column_advice(name: &str, known: &BTreeSet<&str>) -> String {
-    let settings = "a setting of the pipeline is written with its whole key in double quotes: \"agent.cart.learner.ppo.entropy\"; `DESCRIBE runs` lists them";
     match suggest::nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if name.contains('.') => settings.into(),
+        None if name.contains('.') => SETTINGS.into(),
         None if known.len() <= 40 => format!("known: {}", known.iter().copied().collect::<Vec<_>>().join(", ")),
-        None => settings.into(),
+        None => SETTINGS.into(),
     }
 }
 

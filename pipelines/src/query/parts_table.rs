@@ -3,7 +3,7 @@
 use super::prune;
 use super::runs::Runs;
 use async_trait::async_trait;
-use datafusion::arrow::array::{ArrayRef, RecordBatch, StringViewArray, UInt64Array};
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::datasource::memory::MemorySourceConfig;
@@ -25,10 +25,10 @@ impl PartsTable {
         let fields = vec![
             prune::field(),
             Field::new("table_name", DataType::Utf8View, true),
-            Field::new("commit_number", DataType::UInt64, true),
+            Field::new("commit_number", DataType::Int64, true),
             Field::new("file", DataType::Utf8View, true),
-            Field::new("rows", DataType::UInt64, true),
-            Field::new("bytes", DataType::UInt64, true),
+            Field::new("rows", DataType::Int64, true),
+            Field::new("bytes", DataType::Int64, true),
             Field::new("sha256", DataType::Utf8View, true),
         ];
         Self {
@@ -43,10 +43,10 @@ impl PartsTable {
 struct Rows<'a> {
     run: Vec<&'a str>,
     table: Vec<&'a str>,
-    commit: Vec<u64>,
+    commit: Vec<i64>,
     file: Vec<String>,
-    rows: Vec<Option<u64>>,
-    bytes: Vec<u64>,
+    rows: Vec<Option<i64>>,
+    bytes: Vec<i64>,
     sha256: Vec<&'a str>,
 }
 
@@ -78,10 +78,10 @@ impl TableProvider for PartsTable {
                 for part in &commit.parts {
                     rows.run.push(&run.name);
                     rows.table.push(&part.table);
-                    rows.commit.push(commit.commit);
+                    rows.commit.push(commit.commit as i64);
                     rows.file.push(part.file.clone());
-                    rows.rows.push(Some(part.rows));
-                    rows.bytes.push(part.bytes);
+                    rows.rows.push(Some(part.rows as i64));
+                    rows.bytes.push(part.bytes as i64);
                     rows.sha256.push(&part.sha256);
                 }
             }
@@ -93,10 +93,10 @@ impl TableProvider for PartsTable {
                     .map(|c| c.checkpoint.sha256.as_str());
                 rows.run.push(&run.name);
                 rows.table.push("checkpoints");
-                rows.commit.push(commit);
+                rows.commit.push(commit as i64);
                 rows.file.push(file.to_string_lossy().into_owned());
                 rows.rows.push(None);
-                rows.bytes.push(bytes);
+                rows.bytes.push(bytes as i64);
                 rows.sha256.push(sha256.unwrap_or_default());
             }
         }
@@ -104,10 +104,10 @@ impl TableProvider for PartsTable {
         let columns: Vec<ArrayRef> = vec![
             names(rows.run),
             names(rows.table),
-            Arc::new(UInt64Array::from(rows.commit)),
+            Arc::new(Int64Array::from(rows.commit)),
             Arc::new(StringViewArray::from_iter_values(rows.file)),
-            Arc::new(UInt64Array::from(rows.rows)),
-            Arc::new(UInt64Array::from(rows.bytes)),
+            Arc::new(Int64Array::from(rows.rows)),
+            Arc::new(Int64Array::from(rows.bytes)),
             names(rows.sha256),
         ];
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;

@@ -18,6 +18,7 @@ use datafusion::object_store::ObjectMeta;
 use datafusion::object_store::path::Path as StorePath;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use rayon::prelude::*;
 use starling_components::table::TableSpec;
 use starling_record::commit::PartRecord;
 use starling_record::read;
@@ -42,10 +43,12 @@ impl RecordsTable {
 
     /// A table that the parts of some run belong to, with the columns of the newest version that is found.
     pub(super) fn found(runs: Arc<Runs>, name: &str) -> Option<Self> {
-        let all: Vec<&Run> = runs.list.iter().collect();
+        runs.list.par_iter().for_each(|run| {
+            runs.inspect(run);
+        });
         let mut newest: Option<(u32, SchemaRef)> = None;
-        for (run, looked) in runs.readable(&all) {
-            for part in looked.chain.parts(name) {
+        for run in &runs.list {
+            for part in runs.inspect(run).chain.parts(name) {
                 if newest.as_ref().is_none_or(|(version, _)| *version < part.version)
                     && let Ok(schema) = read::part_schema(&run.dir, part)
                 {
@@ -62,6 +65,8 @@ impl RecordsTable {
             let kind = match field.data_type() {
                 DataType::Utf8 => DataType::Utf8View,
                 DataType::FixedSizeBinary(_) => DataType::Binary,
+                // Beside a signed number an unsigned one of 64 bits becomes a decimal, and `env_steps / 1000` a fraction with four digits.
+                DataType::UInt64 => DataType::Int64,
                 other => other.clone(),
             };
             Field::new(field.name(), kind, true).with_metadata(field.metadata().clone())

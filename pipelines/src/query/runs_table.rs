@@ -5,7 +5,7 @@ use super::prune;
 use super::runs::{Run, Runs};
 use super::settings::{self, Kind};
 use async_trait::async_trait;
-use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray, UInt64Array};
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::project_schema;
@@ -31,13 +31,13 @@ static COLUMNS: [(&str, DataType); 18] = [
     ("failure", DataType::Utf8View),
     ("status", DataType::Utf8View),
     ("seed", DataType::Int64),
-    ("tick", DataType::UInt64),
-    ("env_steps", DataType::UInt64),
-    ("updates", DataType::UInt64),
-    ("commits", DataType::UInt64),
-    ("parts", DataType::UInt64),
-    ("bytes", DataType::UInt64),
-    ("uncommitted_files", DataType::UInt64),
+    ("tick", DataType::Int64),
+    ("env_steps", DataType::Int64),
+    ("updates", DataType::Int64),
+    ("commits", DataType::Int64),
+    ("parts", DataType::Int64),
+    ("bytes", DataType::Int64),
+    ("uncommitted_files", DataType::Int64),
     ("program", DataType::Utf8View),
     ("instruction_set", DataType::Utf8View),
 ];
@@ -72,7 +72,7 @@ impl RunsTable {
     fn column(&self, name: &str, chosen: &[&Run]) -> ArrayRef {
         let commit = |of: fn(&Commit) -> u64| {
             let values = chosen.par_iter().map(|run| run.newest().commit.as_ref().map(of));
-            Arc::new(UInt64Array::from(values.collect::<Vec<_>>())) as ArrayRef
+            whole(values)
         };
         let said = |of: fn(&Commit) -> String| {
             let values = chosen.par_iter().map(|run| run.newest().commit.as_ref().map(of));
@@ -80,7 +80,7 @@ impl RunsTable {
         };
         let looked = |of: fn(&Run, &survey::Inspection) -> Option<u64>| {
             let values = chosen.par_iter().map(|run| of(run, self.runs.inspect(run)));
-            Arc::new(UInt64Array::from(values.collect::<Vec<_>>())) as ArrayRef
+            whole(values)
         };
         let in_batches = |of: &dyn Fn(&Place) -> Option<String>| {
             let places = batches::places(&self.runs, chosen);
@@ -121,7 +121,7 @@ impl RunsTable {
             "updates" => commit(|commit| furthest(commit, |clocks| clocks.updates)),
             "commits" => {
                 let files = chosen.par_iter().map(|run| run.newest().files);
-                Arc::new(UInt64Array::from(files.collect::<Vec<_>>()))
+                whole(files.map(Some))
             }
             "parts" => looked(|_, looked| Some(looked.chain.commits.iter().map(|c| c.parts.len() as u64).sum())),
             "bytes" => looked(|run, looked| {
@@ -152,6 +152,12 @@ impl RunsTable {
         let names = heads.iter().map(|head| head.get("name")?.as_str());
         Arc::new(names.collect::<StringViewArray>())
     }
+}
+
+/// A column of whole numbers.
+fn whole(values: impl ParallelIterator<Item = Option<u64>>) -> ArrayRef {
+    let values = values.map(|value| value.map(|value| value as i64));
+    Arc::new(Int64Array::from(values.collect::<Vec<_>>()))
 }
 
 /// The largest of a clock over stages or groups.
