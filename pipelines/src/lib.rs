@@ -9,10 +9,12 @@ pub mod exit;
 pub mod file;
 pub mod problem;
 
+mod batch;
 mod commands;
 mod picture;
 mod plot;
 mod sources;
+mod sweep;
 mod terminal;
 
 pub use engine::Starling;

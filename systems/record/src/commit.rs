@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use starling_components::Fault;
 use starling_components::clock::ClockValues;
 use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
 
 /// Version of the commit files that this program writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
@@ -195,22 +196,39 @@ impl Chain {
     /// Numbers of the commit files of a run, rising.
     ///
     /// # Errors
-    /// The folder cannot be read.
+    /// The folder is not there or cannot be read.
     pub(crate) fn numbers(store: &dyn Store) -> Result<Vec<u64>, Fault> {
-        let unreadable = |e: std::io::Error| {
-            let (run, folder) = (store.place(), store::at(store, FOLDER));
-            let message = format!("`{run}` is not a run: cannot read `{folder}`: {e}");
-            let fault = store::unreadable(store, message, &e);
-            match fault.advice {
-                Some(_) => fault,
-                None => fault.advise("give the folder that holds `commits/` and `pipeline.toml`"),
-            }
-        };
-        let names = store.list(FOLDER).map_err(unreadable)?;
+        let names = store.list(FOLDER).map_err(|e| Self::no_folder(store, &e))?;
+        Ok(Self::numbers_of(&names))
+    }
+
+    /// As [`Chain::numbers`], but none where there is no folder.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub(crate) fn numbers_if_any(store: &dyn Store) -> Result<Vec<u64>, Fault> {
+        match store.list(FOLDER) {
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(e) => Err(Self::no_folder(store, &e)),
+            Ok(names) => Ok(Self::numbers_of(&names)),
+        }
+    }
+
+    fn numbers_of(names: &[String]) -> Vec<u64> {
         let numbers = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok());
         let mut numbers: Vec<u64> = numbers.collect();
         numbers.sort_unstable();
-        Ok(numbers)
+        numbers
+    }
+
+    fn no_folder(store: &dyn Store, error: &io::Error) -> Fault {
+        let (run, folder) = (store.place(), store::at(store, FOLDER));
+        let message = format!("`{run}` is not a run: cannot read `{folder}`: {error}");
+        let fault = store::unreadable(store, message, error);
+        match fault.advice {
+            Some(_) => fault,
+            None => fault.advise("give the folder that holds `commits/` and `pipeline.toml`"),
+        }
     }
 
     /// Reads commits 0 to `last` (the newest if `None`) of the run at `place`, checking every link.
@@ -262,7 +280,7 @@ impl Chain {
     }
 
     /// The link after those that are there, from the text of its file.
-    fn next(&self, store: &dyn Store, number: u64, text: std::io::Result<bytes::Bytes>) -> Result<Commit, Fault> {
+    fn next(&self, store: &dyn Store, number: u64, text: io::Result<bytes::Bytes>) -> Result<Commit, Fault> {
         let about = |mut fault: Fault| {
             let path = store::at(store, &file_name(number));
             fault.message = format!("commit {number} (`{path}`) is {}", fault.message);
@@ -277,7 +295,7 @@ impl Chain {
         };
         let text = match text {
             Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(about(Fault::records("missing"))),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Err(about(Fault::records("missing"))),
             Err(e) => return Err(about(store::unreadable(store, format!("unreadable: {e}"), &e))),
         };
         let commit = Commit::parse(&text).map_err(about)?;

@@ -6,10 +6,13 @@
 //! kind), [`commit`] (what it trusts), `part` and `writer` (how rows get there), [`checkpoint`], then [`verify`],
 //! [`diff`], [`read`] and [`steps`], and [`plugin`], which ties all of it to the schedule.
 
+mod block;
 pub mod checkpoint;
 pub mod commit;
 pub mod diff;
 pub mod imports;
+pub mod join;
+mod newest;
 mod part;
 pub mod plugin;
 pub mod read;
@@ -22,7 +25,9 @@ mod tests;
 pub mod verify;
 mod writer;
 
+pub use newest::newest_commit;
 pub use plugin::{RecordPlugin, finish, start};
 pub use run::{ResumeOptions, Run};
 pub use store::Place;
+pub use store::disk::{create_folder, sha256, write_whole};
 pub use writer::{CommitRequest, Recorder};

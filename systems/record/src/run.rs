@@ -67,7 +67,7 @@ impl Run {
         store.prepare()?;
         let lock = store.lock()?;
         let here = store.place();
-        if Chain::numbers(&*store).is_ok_and(|numbers| !numbers.is_empty()) {
+        if !Chain::numbers_if_any(&*store)?.is_empty() {
             return Err(Fault::records(format!("`{here}` already holds a run"))
                 .advise("resume it, choose another folder, or delete it"));
         }
