@@ -48,7 +48,7 @@ fn object_storage_stopped_and_resumed_from_an_older_commit() {
     // A commit without a checkpoint cannot be gone on from, and nothing happens to the others.
     let before = bench.server.names(&url);
     let gone = bench.run_at(&bench.server.address, &["resume", &url, "--commit", "1"]);
-    check(&gone, 4, &["the checkpoint of commit 1", "is gone", "--commit N"]);
+    check(&gone, 4, &["the checkpoint of commit 1", "is gone"]);
     assert_eq!(bench.server.names(&url), before);
     // The newest commits leave, and are made again.
     bench.succeed(&["resume", &url, "--commit", "5"]);
