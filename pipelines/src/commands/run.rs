@@ -20,7 +20,7 @@ pub(crate) struct RunArgs {
     pipeline: String,
     #[command(flatten)]
     overrides: OverrideArgs,
-    /// The run's own directory; `runs/<pipeline>/seed<N>` if not given, numbered where that exists
+    /// The run's own directory, or `s3://bucket/prefix`; `runs/<pipeline>/seed<N>` if not given, numbered where that exists
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]

@@ -8,6 +8,8 @@ pub(crate) mod disk;
 mod folder;
 #[cfg(feature = "object-storage")]
 mod objects;
+#[cfg(feature = "object-storage")]
+mod requests;
 
 use bytes::Bytes;
 use folder::Folder;

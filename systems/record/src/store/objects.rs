@@ -7,19 +7,18 @@
 //! Requests are asynchronous and the writing thread is not: a small runtime of its own carries them out, and callers wait. Failed
 //! requests are repeated for [`patience`]; what fails then is told as a fault, and the run can be resumed.
 
+use super::requests::{LONGEST_PAUSE, create, get, refuses, told, words};
 use super::{PIPELINE, Place, SET_ASIDE, Store, disk};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path as Key;
-use object_store::{
-    BackoffConfig, ClientConfigKey, Error, ObjectStore, ObjectStoreExt, PutMode, PutPayload, RetryConfig,
-};
+use object_store::{BackoffConfig, ClientConfigKey, Error, ObjectStore, ObjectStoreExt, RetryConfig};
 use starling_components::Fault;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// Requests at the same time when many small objects are read.
@@ -71,7 +70,7 @@ impl Objects {
         let (bucket, prefix) = split(&url)?;
         let patience = patience()?;
         let backoff = BackoffConfig {
-            max_backoff: Duration::from_secs(10),
+            max_backoff: LONGEST_PAUSE,
             ..BackoffConfig::default()
         };
         let retry = RetryConfig {
@@ -161,57 +160,6 @@ fn split(url: &str) -> Result<(&str, &str), Fault> {
     Ok((bucket, prefix))
 }
 
-/// An error with its causes. Requests carry their secrets in headers, which no message shows.
-fn words(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn told(error: &Error) -> io::Error {
-    let kind = match error {
-        Error::NotFound { .. } => io::ErrorKind::NotFound,
-        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => io::ErrorKind::PermissionDenied,
-        Error::NotImplemented { .. } | Error::NotSupported { .. } => io::ErrorKind::Unsupported,
-        _ => io::ErrorKind::Other,
-    };
-    io::Error::new(kind, words(error))
-}
-
-async fn get(client: &AmazonS3, key: &Key) -> Result<Bytes, Error> {
-    client.get(key).await?.bytes().await
-}
-
-/// Creates an object. `Ok(false)`: there is one with another content. An error leaves open whether it is there.
-async fn create(client: &AmazonS3, key: &Key, bytes: Bytes, patience: Duration) -> Result<bool, Error> {
-    let started = Instant::now();
-    let mut pause = Duration::from_millis(100);
-    loop {
-        let payload = PutPayload::from_bytes(bytes.clone());
-        let Err(error) = client.put_opts(key, payload, PutMode::Create.into()).await else {
-            return Ok(true);
-        };
-        let kind = told(&error).kind();
-        if matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) {
-            return Err(error);
-        }
-        // Lost on the way there, or on the way back, or another writer's: what is there tells.
-        match get(client, key).await {
-            Ok(there) => return Ok(there == bytes),
-            Err(Error::NotFound { .. }) if started.elapsed() < patience => tokio::time::sleep(pause).await,
-            Err(_) => return Err(error),
-        }
-        pause = (pause * 2).min(Duration::from_secs(10));
-    }
-}
-
 impl Store for Objects {
     fn place(&self) -> &Place {
         &self.place
@@ -281,14 +229,8 @@ impl Store for Objects {
     /// Creating the pipeline anew must fail. A server that ignores the condition writes the same text over itself, which harms nobody.
     fn check_exclusive(&self, pipeline: &str) -> Result<(), Fault> {
         let (client, key) = (Arc::clone(&self.client), self.key(PIPELINE));
-        let payload = PutPayload::from(pipeline.as_bytes().to_vec());
-        let tried = self.wait(async move {
-            match client.put_opts(&key, payload, PutMode::Create.into()).await {
-                Ok(_) => Ok(false),
-                Err(Error::AlreadyExists { .. }) => Ok(true),
-                Err(error) => Err(told(&error)),
-            }
-        });
+        let (bytes, patience) = (Bytes::copy_from_slice(pipeline.as_bytes()), self.patience);
+        let tried = self.wait(async move { refuses(&client, &key, bytes, patience).await.map_err(|e| told(&e)) });
         let refused = match tried {
             Ok(true) => return Ok(()),
             Ok(false) => format!(
