@@ -12,9 +12,8 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use starling_components::Fault;
 use starling_components::parameters::Replicas;
-use starling_record::Run;
+use starling_record::{Place, Run};
 use starling_simulate::device::Graphics;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How often a log gets a line.
@@ -69,7 +68,7 @@ pub(crate) fn drive(
     run: Run,
     resources: &ResourceArgs,
 ) -> Result<Exit, Problems> {
-    let dir = run.dir().to_owned();
+    let place = run.place().clone();
     let signals = Signals::listen()?;
     starling_record::start(app.world_mut(), run)?;
     for note in &app.world().resource::<Graphics>().notes {
@@ -83,35 +82,33 @@ pub(crate) fn drive(
     let end = engine::run_ticks(&mut app, limits, |world| watcher.look(world));
     watcher.finish(app.world_mut());
     let closed = starling_record::finish(app.world_mut());
-    let here = dir.display();
     match end {
         End::Failed(faults) => {
             // The writer's own failure is often the first one told already.
             let more = closed.err().filter(|fault| faults.iter().all(|f| f.kind != fault.kind));
-            context.talk(&format!("failed; what was committed is kept in {here}"));
+            context.talk(&format!("failed; what was committed is kept in {place}"));
             Err(pipeline.locate(faults.into_iter().chain(more).collect()))
         }
         End::Interrupted => {
             closed?;
             let ticks = Snapshot::of(app.world_mut()).ticks;
             context.talk(&format!(
-                "stopped after tick {ticks}; go on with: starling resume {here}"
+                "stopped after tick {ticks}; go on with: starling resume {place}"
             ));
             Ok(Exit::Interrupted)
         }
         End::Finished => {
             closed?;
-            last_words(context, &dir)?;
+            last_words(context, &place)?;
             Ok(Exit::Finished)
         }
     }
 }
 
-fn last_words(context: Context, dir: &Path) -> Result<(), Fault> {
-    show::print(context, dir)?;
-    let here = dir.display();
+fn last_words(context: Context, place: &Place) -> Result<(), Fault> {
+    show::print(context, place)?;
     context.talk(&format!(
-        "\nrecorded in {here}\nlook again:    starling show {here}\nwatch it play: starling replay {here}"
+        "\nrecorded in {place}\nlook again:    starling show {place}\nwatch it play: starling replay {place}"
     ));
     Ok(())
 }

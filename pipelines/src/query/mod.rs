@@ -25,7 +25,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
-use futures::TryStreamExt as _;
+use futures_util::TryStreamExt as _;
 use parts_table::PartsTable;
 use records_table::RecordsTable;
 use runs::Runs;

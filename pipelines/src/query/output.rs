@@ -14,7 +14,7 @@ use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::properties::WriterProperties;
-use futures::StreamExt as _;
+use futures_util::StreamExt as _;
 use starling_components::Fault;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};

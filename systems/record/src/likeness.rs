@@ -1,8 +1,8 @@
 //! Runs that share the files of another: whole and trusted by every reader, but next to nothing on the disk. For measuring readers of many runs.
 
-use crate::commit;
-use crate::run::{PIPELINE, Run};
-use crate::{checkpoint, disk};
+use crate::run::Run;
+use crate::store::{PIPELINE, disk};
+use crate::{checkpoint, commit};
 use starling_components::Fault;
 use std::fs;
 use std::path::Path;
@@ -16,10 +16,13 @@ pub fn make(original: &Run, dir: &Path, pipeline: &str) -> Result<(), Fault> {
     let failed = |e: std::io::Error| disk::fault("failed to make", dir, &e, 0);
     fs::create_dir_all(dir.join(commit::FOLDER)).map_err(failed)?;
     fs::write(dir.join(PIPELINE), pipeline).map_err(failed)?;
+    let Some(from) = original.place().folder() else {
+        return Err(Fault::storage("only the files of a run in a folder can be shared"));
+    };
     let link = |file: &str| {
         let target = dir.join(file);
         target.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed)?;
-        fs::hard_link(original.dir().join(file), target).map_err(failed)
+        fs::hard_link(from.join(file), target).map_err(failed)
     };
     let mut previous = None;
     for commit in &original.chain().commits {
@@ -28,7 +31,7 @@ pub fn make(original: &Run, dir: &Path, pipeline: &str) -> Result<(), Fault> {
         own.pipeline_sha256 = disk::sha256(pipeline.as_bytes());
         own.previous = previous.take();
         let text = own.seal()?;
-        fs::write(commit::path(dir, own.commit), text).map_err(failed)?;
+        fs::write(dir.join(commit::file_name(own.commit)), text).map_err(failed)?;
         previous = Some(own.sha256);
     }
     let kept = original.latest_commit().map(|last| last.checkpoints_kept.clone());

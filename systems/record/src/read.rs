@@ -2,7 +2,8 @@
 
 use crate::commit::{Chain, PartRecord};
 use crate::run::Run;
-use crate::{disk, schema};
+use crate::schema;
+use crate::store::{self, Place, Store, disk};
 use arrow::array::{
     Array, AsArray, BooleanArray, Float64Array, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
@@ -12,8 +13,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use starling_components::Fault;
 use starling_components::table::TableSpec;
 use std::collections::{BTreeMap, VecDeque};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 /// Rows per batch.
@@ -23,13 +23,17 @@ const BATCH: usize = 8192;
 ///
 /// # Errors
 /// The file is gone, unreadable, cut or changed.
-pub(crate) fn part_bytes(run: &Path, part: &PartRecord) -> Result<Bytes, Fault> {
-    let path = run.join(&part.file);
+pub(crate) fn part_bytes(store: &dyn Store, part: &PartRecord) -> Result<Bytes, Fault> {
+    let path = store::at(store, &part.file);
     let wrong = |why: String| {
-        Fault::records(format!("part `{}` {why}", path.display()))
+        Fault::records(format!("part `{path}` {why}"))
             .advise("restore the file from a copy; what earlier commits name can still be read with `--commit N`")
     };
-    let bytes = fs::read(&path).map_err(|e| wrong(format!("is unreadable: {e}")))?;
+    let bytes = store.read(&part.file).map_err(|e| match e.kind() {
+        _ if store::is_away(store, &e) => store::unreadable(store, format!("part `{path}` is unreadable: {e}"), &e),
+        ErrorKind::NotFound => wrong("is unreadable: there is no such file".into()),
+        _ => wrong(format!("is unreadable: {e}")),
+    })?;
     if bytes.len() as u64 != part.bytes {
         return Err(wrong(format!(
             "is damaged: {} bytes instead of {}",
@@ -40,7 +44,7 @@ pub(crate) fn part_bytes(run: &Path, part: &PartRecord) -> Result<Bytes, Fault> 
     if disk::sha256(&bytes) != part.sha256 {
         return Err(wrong("is damaged: its hash is not the one in the commit".into()));
     }
-    Ok(bytes.into())
+    Ok(bytes)
 }
 
 /// The Parquet reader of a part whose bytes were checked.
@@ -57,23 +61,24 @@ pub fn table_schema(table: &TableSpec) -> SchemaRef {
     schema::schema(table, 0)
 }
 
-/// The columns of one part of the run in `dir`, as it was written.
+/// The columns of one part of the run at `place`, as it was written.
 ///
 /// # Errors
 /// The file is gone, damaged or not Parquet.
-pub fn part_schema(dir: &Path, part: &PartRecord) -> Result<SchemaRef, Fault> {
-    let reader = open_part(part, part_bytes(dir, part)?)?;
+pub fn part_schema(place: impl Into<Place>, part: &PartRecord) -> Result<SchemaRef, Fault> {
+    let store = place.into().open()?;
+    let reader = open_part(part, part_bytes(&*store, part)?)?;
     Ok(Arc::clone(reader.schema()))
 }
 
 /// All committed rows of `table`, in order, batch by batch. A table that the run never wrote has no rows.
 pub fn read_table(run: &Run, table: &str) -> TableRows {
-    read_parts(run.dir(), run.chain(), table)
+    read_parts(run.shared_store(), run.chain(), table)
 }
 
-pub(crate) fn read_parts(dir: &Path, chain: &Chain, table: &str) -> TableRows {
+pub(crate) fn read_parts(store: Arc<dyn Store>, chain: &Chain, table: &str) -> TableRows {
     TableRows {
-        dir: dir.to_owned(),
+        store,
         parts: chain.parts(table).cloned().collect(),
         open: None,
     }
@@ -82,7 +87,7 @@ pub(crate) fn read_parts(dir: &Path, chain: &Chain, table: &str) -> TableRows {
 /// The iterator of [`read_table`]. Ends after the first error.
 #[derive(Debug)]
 pub struct TableRows {
-    dir: PathBuf,
+    store: Arc<dyn Store>,
     parts: VecDeque<PartRecord>,
     open: Option<(PartRecord, ParquetRecordBatchReader)>,
 }
@@ -99,7 +104,7 @@ impl TableRows {
             let Some(part) = self.parts.pop_front() else {
                 return Ok(None);
             };
-            let bytes = part_bytes(&self.dir, &part)?;
+            let bytes = part_bytes(&*self.store, &part)?;
             let reader = open_part(&part, bytes)?.with_batch_size(BATCH).build();
             let reader = reader.map_err(|e| unreadable(&part, &e))?;
             self.open = Some((part, reader));

@@ -2,13 +2,15 @@
 //! run that is being written is seen as of its newest commit at the first look.
 
 use crate::commit::{self, Chain, Commit, FORMAT, Status};
-use crate::run::{self, Run};
+use crate::run::Run;
+use crate::store::{self, Place, Store};
 use crate::{checkpoint, verify};
 use serde::Deserialize;
 use starling_components::{Fault, tables};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Folders below the runs' folder that may hold runs: `<pipeline>/<run>` or `<pipeline>/<batch>/<run>`, where a pipeline's name may have slashes.
 const DEPTH: usize = 6;
@@ -93,14 +95,18 @@ pub struct Newest {
 
 /// Looks at the newest commit of the run in `dir`.
 pub fn newest(dir: &Path) -> Newest {
-    let numbers = Chain::numbers(dir).unwrap_or_default();
+    let numbers = open(dir).and_then(|store| Chain::numbers(&*store)).unwrap_or_default();
     let number = numbers.last().copied();
-    let text = number.and_then(|number| fs::read(commit::path(dir, number)).ok());
+    let text = number.and_then(|number| fs::read(dir.join(commit::file_name(number))).ok());
     Newest {
         number,
         files: numbers.len() as u64,
         commit: text.and_then(|text| Commit::parse(&text).ok()),
     }
+}
+
+fn open(dir: &Path) -> Result<Arc<dyn Store>, Fault> {
+    Place::from(dir.to_owned()).open()
 }
 
 /// What [`inspect`] found.
@@ -122,7 +128,11 @@ pub fn inspect(dir: &Path, last: Option<u64>, hashes: bool) -> Inspection {
         problem: Some(problem),
         chain,
     };
-    match Chain::numbers(dir) {
+    let store = match open(dir) {
+        Ok(store) => store,
+        Err(fault) => return bad(State::Damaged, fault, Chain::default()),
+    };
+    match Chain::numbers(&*store) {
         Err(fault) => return bad(State::Damaged, fault, Chain::default()),
         Ok(numbers) if numbers.is_empty() => {
             return Inspection {
@@ -133,7 +143,7 @@ pub fn inspect(dir: &Path, last: Option<u64>, hashes: bool) -> Inspection {
         }
         Ok(_) => {}
     }
-    let (chain, broken) = match Chain::load_while_good(dir, last) {
+    let (chain, broken) = match Chain::load_while_good(&*store, last) {
         Ok(loaded) => loaded,
         Err(fault) => return bad(State::Damaged, fault, Chain::default()),
     };
@@ -148,12 +158,12 @@ pub fn inspect(dir: &Path, last: Option<u64>, hashes: bool) -> Inspection {
         return bad(State::Newer, fault, chain);
     }
     let problem = if hashes {
-        match verify::verify(dir, last) {
+        match verify::verify(dir.to_owned(), last) {
             Ok(report) => report.problems.into_iter().next(),
             Err(fault) => Some(fault),
         }
     } else {
-        missing(dir, &chain)
+        missing(dir, store, &chain)
     };
     match (problem, chain.commits.last()) {
         (Some(fault), _) => bad(State::Damaged, fault, chain),
@@ -176,7 +186,7 @@ fn format_of(dir: &Path, number: u64) -> Option<u32> {
     struct Versioned {
         format: u32,
     }
-    let text = fs::read(commit::path(dir, number)).ok()?;
+    let text = fs::read(dir.join(commit::file_name(number))).ok()?;
     serde_json::from_slice::<Versioned>(&text).ok().map(|v| v.format)
 }
 
@@ -195,25 +205,25 @@ fn newer_part(chain: &Chain) -> Option<Fault> {
 }
 
 /// The first file that commits name and that is not there with the right length.
-fn missing(dir: &Path, chain: &Chain) -> Option<Fault> {
+fn missing(dir: &Path, store: Arc<dyn Store>, chain: &Chain) -> Option<Fault> {
     for part in chain.commits.iter().flat_map(|commit| &commit.parts) {
         if let Some(why) = wrong_length(&dir.join(&part.file), part.bytes) {
             return Some(Fault::records(format!("part `{}` {why}", part.file)));
         }
     }
     let last = chain.commits.last()?;
-    let pipeline = match run::read_pipeline(dir) {
+    let pipeline = match store::read_pipeline(&*store) {
         Ok(text) => text,
         Err(fault) => return Some(fault),
     };
-    let run = Run::new(dir.to_owned(), Chain::default(), pipeline, "", None);
+    let run = Run::new(Arc::clone(&store), Chain::default(), pipeline, "", None);
     if let Err(fault) = run.check_pipeline(last) {
         return Some(fault);
     }
     let kept = &last.checkpoint;
     let why = wrong_length(&dir.join(&kept.file), kept.bytes)?;
     // A run that is being written deletes the checkpoint of a commit that is no longer among its newest.
-    let went_on = Chain::numbers(dir).is_ok_and(|numbers| numbers.last().is_some_and(|n| *n > last.commit));
+    let went_on = Chain::numbers(&*store).is_ok_and(|numbers| numbers.last().is_some_and(|n| *n > last.commit));
     (!went_on).then(|| Fault::records(format!("checkpoint `{}` {why}", kept.file)))
 }
 
@@ -249,16 +259,16 @@ pub fn uncommitted(dir: &Path, chain: &Chain) -> u64 {
         .iter()
         .flat_map(|commit| commit.parts.iter().map(|part| PathBuf::from(&part.file)))
         .collect();
-    named.extend(chain.commits.iter().map(|c| commit::path(Path::new(""), c.commit)));
+    named.extend(chain.commits.iter().map(|c| PathBuf::from(commit::file_name(c.commit))));
     named.extend(checkpoints(dir, chain).into_iter().map(|(_, file, _)| file));
-    named.extend([run::LOCK, run::PIPELINE].map(PathBuf::from));
+    named.extend([store::LOCK, store::PIPELINE].map(PathBuf::from));
     let mut count = 0;
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(dir.join(&folder)).into_iter().flatten().flatten() {
             let inside = folder.join(entry.file_name());
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                if inside != Path::new(run::SET_ASIDE) {
+                if inside != Path::new(store::SET_ASIDE) {
                     folders.push(inside);
                 }
             } else if !named.contains(&inside) {

@@ -110,11 +110,59 @@ fn batch_local_tells_of_a_job_that_cannot_end_and_ends_the_others() {
         status.stdout
     );
 
-    // A job that dies without a commit is given up; the log says why.
+    // One whose folder cannot be made is given up; the others end, and the log says why.
+    let place = Place::new(&cart(20));
+    place.succeed(&["sweep", "study.toml", "--render"]);
+    let name = runs(&place.batch())[2].clone();
+    std::fs::write(place.batch().join(&name), "in the way").expect("written");
+    let ended = place.run(&["sweep", "study.toml", "--restarts", "1"]);
+    assert_eq!(ended.code, Some(5), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains("given up after 2 starts without a commit (exit code 5)"),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains("3 finished, 1 waiting"), "{}", ended.stderr);
+    let log = std::fs::read_to_string(place.batch().join("logs").join(format!("{name}.log"))).expect("a log");
+    assert!(log.contains("failed to create"), "{log}");
+
+    // What is wrong with any run is told before the first one starts.
     let place = Place::new(&cart(20));
     place.succeed(&["sweep", "study.toml", "--dry-run"]);
     assert!(!place.folder.path().join("runs").exists(), "a dry run writes nothing");
     let ended = place.run(&["sweep", "study.toml", "--memory-limit", "1KiB"]);
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
     assert!(ended.stderr.contains("run 0 of the sweep"), "{}", ended.stderr);
+}
+
+#[test]
+fn batch_runs_are_where_agents_come_from() {
+    let place = Place::new(&cart(6));
+    place.succeed(&["sweep", "study.toml"]);
+    let file = r#"
+name  = "study/cart"
+until = { ticks = 1 }
+
+[environment.cart]
+rules.cart_pole = {}
+lanes = 1
+seats = ["old"]
+
+[agent.old]
+from = { runs = "runs/study/cart/sweep-*/*", agent = "balancer" }
+
+[evaluate.again]
+environment = "cart"
+episodes = 2
+at = "end"
+"#;
+    std::fs::write(place.folder.path().join("again.toml"), file).expect("written");
+    let resolved = place.succeed(&["check", "again.toml", "--resolved"]);
+    assert!(
+        resolved.stdout.contains("replicas = 4"),
+        "one replica per run, and nothing of the batch's books:\n{}",
+        resolved.stdout
+    );
 }

@@ -8,8 +8,9 @@ mod split;
 use starling_tests::cli::Starling;
 use std::path::{Path, PathBuf};
 
-/// CartPole with small networks: two rates and two seeds, `ticks` ticks each.
+/// CartPole with small networks, `ticks` ticks each: two rates, and two seeds, or as many as `STARLING_BATCH_SEEDS` says.
 pub(crate) fn cart(ticks: u32) -> String {
+    let seeds = std::env::var("STARLING_BATCH_SEEDS").unwrap_or_else(|_| "2".to_owned());
     format!(
         r#"
 name  = "study/cart"
@@ -36,7 +37,7 @@ trajectories = {{ every = 20 }}
 
 [sweep]
 grid.agent.balancer.optimizer.adam.rate = [1e-3, 3e-4]
-seeds = 2
+seeds = {seeds}
 "#
     )
 }

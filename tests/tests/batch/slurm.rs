@@ -40,10 +40,7 @@ fn batch_slurm_with_requeues_and_a_short_limit_is_the_local_one() {
         eprintln!("no Slurm is asked for (STARLING_SLURM=1): this test shows nothing");
         return;
     }
-    let seeds = std::env::var("STARLING_SLURM_SEEDS").unwrap_or_else(|_| "2".to_owned());
-    let pipeline = cart(40_000)
-        .replace("every = 4 }", "every = 100 }")
-        .replace("seeds = 2", &format!("seeds = {seeds}"));
+    let pipeline = cart(40_000).replace("every = 4 }", "every = 100 }");
     let pipeline = pipeline.replace("trajectories = { every = 20 }", "trajectories = { every = 2000 }");
     let (local, place) = (Place::new(&pipeline), Place::new(&pipeline));
 
