@@ -1,8 +1,8 @@
 //! Runs that share the files of another: whole and trusted by every reader, but next to nothing on the disk. For measuring readers of many runs.
 
+use crate::commit;
 use crate::run::Run;
 use crate::store::{PIPELINE, disk};
-use crate::{checkpoint, commit};
 use starling_components::Fault;
 use std::fs;
 use std::path::Path;
@@ -34,8 +34,11 @@ pub fn make(original: &Run, dir: &Path, pipeline: &str) -> Result<(), Fault> {
         fs::write(dir.join(commit::file_name(own.commit)), text).map_err(failed)?;
         previous = Some(own.sha256);
     }
-    let kept = original.latest_commit().map(|last| last.checkpoints_kept.clone());
-    kept.unwrap_or_default()
-        .iter()
-        .try_for_each(|number| link(&checkpoint::file_name(*number)))
+    let kept = original
+        .latest_commit()
+        .map(|last| last.checkpoints_kept.clone())
+        .unwrap_or_default();
+    let commits = original.chain().commits.iter();
+    let mut kept = commits.filter(|commit| kept.contains(&commit.commit));
+    kept.try_for_each(|commit| link(&commit.checkpoint.file))
 }

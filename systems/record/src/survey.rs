@@ -4,7 +4,7 @@
 use crate::commit::{self, Chain, Commit, FORMAT, Status};
 use crate::run::Run;
 use crate::store::{self, Place, Store};
-use crate::{checkpoint, verify};
+use crate::verify;
 use serde::Deserialize;
 use starling_components::{Fault, tables};
 use std::collections::BTreeSet;
@@ -244,7 +244,7 @@ pub fn checkpoints(dir: &Path, chain: &Chain) -> Vec<(u64, PathBuf, u64)> {
     let kept: BTreeSet<u64> = last.checkpoints_kept.iter().copied().collect();
     let kept = chain.commits.iter().filter(|commit| kept.contains(&commit.commit));
     kept.filter_map(|commit| {
-        let file = PathBuf::from(checkpoint::file_name(commit.commit));
+        let file = PathBuf::from(&commit.checkpoint.file);
         let there = dir.join(&file).is_file();
         there.then_some((commit.commit, file, commit.checkpoint.bytes))
     })
