@@ -85,7 +85,12 @@ pub(crate) fn build(
             continue;
         }
         if varied.contains(&agent) {
-            refuse(Fault::pipeline(format!("`{key}` varies twice")).within(["vary"]));
+            let fault = Fault::pipeline(format!("`{key}` varies twice"));
+            refuse(
+                fault
+                    .advise("name another agent, or leave one evolution out")
+                    .within(["vary"]),
+            );
             continue;
         }
         let Some(network) = network else {

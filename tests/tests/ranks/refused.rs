@@ -55,7 +55,6 @@ fn shards_that_do_not_fit_are_refused_by_one_process_too() {
         assert!(told.contains(expected) && told.contains("help:"), "{told}");
     };
     check(&["agent.chef.learner.ppo.shards=5"], "5 shards do not divide 12 lanes");
-    check(&["agent.chef.learner.ppo.shards=0"], "must be at least 1");
     check(
         &["agent.chef.learner.ppo.minibatches=7"],
         "7 minibatches do not divide 180 samples of a shard",
