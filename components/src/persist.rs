@@ -43,6 +43,53 @@ pub struct SavedTensor {
 pub struct Snapshot {
     /// In name order.
     pub tensors: BTreeMap<String, SavedTensor>,
+    /// Of a joined snapshot: what stands for a tensor where one of this shape is asked for.
+    longer: BTreeMap<String, SavedTensor>,
+}
+
+impl Snapshot {
+    /// What runs that trained different replicas saved, in the order of their replicas. A tensor is what all of them agree on, or what they say
+    /// one after the other along the first axis: whoever reads it knows by its shape which is meant.
+    pub fn joined(parts: &[Self]) -> Self {
+        let Some((first, others)) = parts.split_first() else {
+            return Self::default();
+        };
+        let mut joined = Self::default();
+        for (name, tensor) in &first.tensors {
+            let others: Option<Vec<&SavedTensor>> = others.iter().map(|part| part.tensors.get(name)).collect();
+            let Some(others) = others else { continue };
+            if others.iter().all(|other| *other == tensor) {
+                joined.tensors.insert(name.clone(), tensor.clone());
+            }
+            if let Some(longer) = tensor.followed_by(&others) {
+                joined.longer.insert(name.clone(), longer);
+            }
+        }
+        joined
+    }
+}
+
+impl SavedTensor {
+    /// This and `others` along the first axis; `None` if they do not fit.
+    fn followed_by(&self, others: &[&Self]) -> Option<Self> {
+        let mut all = self.clone();
+        for other in others {
+            let (mine, theirs) = (all.shape.split_first_mut()?, other.shape.split_first()?);
+            if mine.1 != theirs.1 {
+                return None;
+            }
+            *mine.0 += theirs.0;
+            match (&mut all.data, &other.data) {
+                (TensorData::U8(mine), TensorData::U8(theirs)) => mine.extend_from_slice(theirs),
+                (TensorData::F32(mine), TensorData::F32(theirs)) => mine.extend_from_slice(theirs),
+                (TensorData::F64(mine), TensorData::F64(theirs)) => mine.extend_from_slice(theirs),
+                (TensorData::U32(mine), TensorData::U32(theirs)) => mine.extend_from_slice(theirs),
+                (TensorData::U64(mine), TensorData::U64(theirs)) => mine.extend_from_slice(theirs),
+                _ => return None,
+            }
+        }
+        Some(all)
+    }
 }
 
 /// A component that can be saved. Names given to `put` and `take` are local to the component.
@@ -86,10 +133,10 @@ pub struct SectionReader<'a> {
 impl SectionReader<'_> {
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<&TensorData, Fault> {
         let full = format!("{}/{name}", self.prefix);
-        let tensor = self
-            .snapshot
-            .tensors
-            .get(&full)
+        let of_this_shape = |tensor: &&SavedTensor| tensor.shape == shape;
+        let longer = self.snapshot.longer.get(&full).filter(of_this_shape);
+        let tensor = longer
+            .or_else(|| self.snapshot.tensors.get(&full))
             .ok_or_else(|| Fault::records(format!("the checkpoint has no tensor `{full}`")))?;
         if tensor.shape != shape {
             return Err(Fault::records(format!(

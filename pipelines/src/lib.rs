@@ -10,10 +10,12 @@ pub mod file;
 pub mod problem;
 pub mod ranks;
 
+mod batch;
 mod commands;
 mod picture;
 mod plot;
 mod sources;
+mod sweep;
 mod terminal;
 
 pub use engine::Starling;

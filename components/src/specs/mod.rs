@@ -10,6 +10,7 @@ mod from;
 mod pipeline;
 mod record;
 mod stage;
+mod sweep;
 
 pub use agent::{AgentSpec, HeadsSpec, NormalizeSpec, PolicySpec, ReplicasSpec, RewardSpec, WeightInit};
 pub use buffer::{BufferSpec, Refresh, RefreshNamed, Scope};
@@ -21,3 +22,4 @@ pub use from::{FoundSource, FromSpec, KnownNames, NamesSpec, Pick, PickBest, Pic
 pub use pipeline::{MetricBound, PipelineSpec, Until};
 pub use record::{Every, KeepCheckpoints, KeepNamed, RecordSpec, TrajectoriesSpec};
 pub use stage::StageSpec;
+pub use sweep::{SeedsSpec, SweepSpec};

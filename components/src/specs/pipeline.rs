@@ -1,5 +1,6 @@
 //! The keys at the top of a pipeline file, before any table.
 
+use super::SweepSpec;
 use bevy_ecs::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,9 @@ pub struct PipelineSpec {
     /// When the one implicit stage ends; stages that are written out have ends of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Until>,
+    /// Many runs from this file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepSpec>,
 }
 
 /// The end of a stage: the first bound that the next whole tick would exceed. Per replica.

@@ -2,6 +2,7 @@
 
 use super::completions::PipelineName;
 use super::{Context, OverrideArgs};
+use crate::batch::plan;
 use crate::engine::{self, Starling};
 use crate::exit::Exit;
 use crate::file::layers::Origin;
@@ -64,6 +65,9 @@ pub(crate) fn run(starling: &Starling, context: Context, args: CheckArgs) -> Res
 fn check(starling: &Starling, file: &str, args: &CheckArgs) -> Result<String, Problems> {
     let origin = Origin::of_argument(file)?;
     let pipeline = starling.load(&origin, &args.overrides.overrides())?;
+    if pipeline.sweep.is_some() {
+        plan::plan(starling, &origin, &args.overrides.overrides(), args.memory_limit)?;
+    }
     let app = starling.world(&pipeline)?;
     engine::check_memory(&app, engine::limit_of(args.memory_limit))?;
     Ok(pipeline.text())

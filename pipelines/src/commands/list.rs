@@ -96,6 +96,10 @@ pub(crate) fn entries(registry: &Registry) -> Vec<Entry> {
     for (name, table) in &schemas.tables {
         entries.push(entry("table", name, &table.schema, &schemas));
     }
+    // A table of the head: no entity comes of it.
+    if let Some(sweep) = schemas.definitions.get("SweepSpec") {
+        entries.push(entry("table", "sweep", sweep, &schemas));
+    }
     for (slot, kinds) in &schemas.slots {
         for (name, schema) in kinds {
             let entry = entry(slot, name, schema, &schemas);

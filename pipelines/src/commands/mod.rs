@@ -1,5 +1,6 @@
 //! The command line: one file per command, and what they share.
 
+mod batch;
 mod bench;
 mod check;
 mod completions;
@@ -15,10 +16,11 @@ mod resume;
 mod run;
 pub(crate) mod schema;
 mod show;
+mod sweep;
 mod verify;
 
 mod records;
-mod session;
+pub(crate) mod session;
 mod stages;
 
 pub(crate) use session::ResourceArgs;
@@ -59,6 +61,11 @@ pub(crate) struct Context {
 enum Command {
     /// Run a pipeline: a file, or the name of a built-in one
     Run(run::RunArgs),
+    /// Run all runs of a file's [sweep], on this machine or on a cluster
+    Sweep(sweep::SweepArgs),
+    /// How far a sweep's jobs are; stop them, go on with them, join them
+    #[command(subcommand)]
+    Batch(batch::BatchCommand),
     /// Go on with a run that was stopped or killed
     Resume(resume::ResumeArgs),
     /// What ran and how it went: the curve, returns per replica, evaluations
@@ -111,6 +118,7 @@ impl OverrideArgs {
             set: self.set.iter().cloned().chain(seed).collect(),
             replace: self.replace.clone(),
             until: self.until.clone(),
+            point: None,
         }
     }
 }
@@ -138,6 +146,8 @@ pub(crate) fn run<S: Into<std::ffi::OsString> + Clone>(
     let Cli { context, command } = cli;
     let result = match command {
         Command::Run(args) => run::run(starling, context, args),
+        Command::Sweep(args) => sweep::run(starling, context, args),
+        Command::Batch(command) => batch::run(starling, context, command),
         Command::Resume(args) => resume::run(starling, context, args),
         Command::Show(args) => show::run(context, args),
         Command::Eval(args) => eval::run(starling, context, args),
@@ -191,14 +201,14 @@ impl Context {
     }
 
     /// Talk, to stderr.
-    fn talk(self, text: &str) {
+    pub(crate) fn talk(self, text: &str) {
         if !self.quiet {
             eprintln!("{text}");
         }
     }
 
     /// Whether moving progress makes sense.
-    fn animated(self) -> bool {
+    pub(crate) fn animated(self) -> bool {
         !self.quiet && terminal::stderr_is_terminal()
     }
 }

@@ -45,6 +45,12 @@ pub(crate) fn run(starling: &Starling, context: Context, args: RunArgs) -> Resul
             context.talk(&pipeline.head.about);
         }
     }
+    if let Some(sweep) = &pipeline.sweep {
+        let (runs, file) = (sweep.len(), &args.pipeline);
+        context.talk(&format!(
+            "one run, without the {runs} of its [sweep]; for those: starling sweep {file}"
+        ));
+    }
     session::drive(context, app, &pipeline, run, &args.resources)
 }
 

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 const LINE_EVERY: Duration = Duration::from_secs(60);
 
 /// Name and version, as commits keep them.
-pub(super) const PROGRAM: &str = concat!("starling ", env!("CARGO_PKG_VERSION"));
+pub(crate) const PROGRAM: &str = concat!("starling ", env!("CARGO_PKG_VERSION"));
 
 /// What a run may use.
 #[derive(Debug, Clone, Args)]
@@ -48,9 +48,19 @@ impl ResourceArgs {
         ranks::join(starling, self.ranks)
     }
 
+    /// Refuses several processes, for commands that do not share what they do.
+    pub(crate) fn alone(&self) -> Result<(), Fault> {
+        ranks::alone(self.ranks)
+    }
+
     /// Sets the number of threads. The pool belongs to the process, so in a process that runs several commands the first one counts.
-    pub(super) fn set_threads(&self) {
+    pub(crate) fn set_threads(&self) {
         set_threads(self.threads.map(usize::from));
+    }
+
+    /// Leaves after so many ticks, unless the command line asks for fewer.
+    pub(super) fn stop_after(&mut self, ticks: u64) {
+        self.ticks = Some(self.ticks.map_or(ticks, |asked| asked.min(ticks)));
     }
 
     /// Refuses what does not fit into memory.
@@ -73,7 +83,7 @@ pub(super) fn set_threads(threads: Option<usize>) {
 }
 
 /// Records into `run`, if it could be opened, and ticks `app` to the end, or until someone stops it.
-pub(super) fn drive(
+pub(crate) fn drive(
     context: Context,
     mut app: App,
     pipeline: &Pipeline,

@@ -18,7 +18,7 @@ pub use memory::{human, limit_of, parse_bytes};
 pub use progress::{Progress, Snapshot};
 pub use signals::Signals;
 pub use ticks::{End, Limits, run_ticks};
-pub use world::{build, check_memory};
+pub use world::{build, check_memory, estimate};
 
 use crate::exit::Exit;
 use crate::file::layers::{Origin, Overrides};

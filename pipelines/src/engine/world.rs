@@ -77,3 +77,9 @@ pub fn check_memory(app: &App, limit: Option<u64>) -> Result<(), Problems> {
         None => Ok(()),
     }
 }
+
+/// What the world will need when it ticks, in bytes.
+pub fn estimate(app: &App) -> u64 {
+    let estimate = app.world().resource::<MemoryEstimate>();
+    estimate.0.iter().map(|(_, bytes)| *bytes as u64).sum()
+}

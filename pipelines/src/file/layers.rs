@@ -10,7 +10,9 @@ use super::source::{Place, Sources};
 use super::tree::{Data, Entry, Node};
 use crate::builtin;
 use crate::problem::Problem;
+use crate::sweep::Sweep;
 use serde_json::Value;
+use starling_components::specs::SweepSpec;
 use std::path::{Path, PathBuf};
 
 /// What the command line adds to a file.
@@ -22,6 +24,8 @@ pub struct Overrides {
     pub replace: Vec<String>,
     /// `clock=n`: ends in the place of all that the file gives; of every stage, where it has stages.
     pub until: Vec<String>,
+    /// The run of the file's `[sweep]` by its number: what it says merges after `set` and `replace`. The file itself if absent.
+    pub point: Option<usize>,
 }
 
 /// Where a pipeline is read from.
@@ -137,6 +141,9 @@ pub(super) fn merged(origin: &Origin, overrides: &Overrides, sources: &mut Sourc
             tree.merge(node);
         }
     }
+    if let Some(n) = overrides.point {
+        stack.point(&mut tree, n);
+    }
     // Whose ends are given: every stage's, or the pipeline's own.
     let stages = tree.entry("stage").map_or(&[][..], |table| table.node.entries());
     let stages: Vec<String> = stages.iter().map(|stage| format!("stage.{}.", stage.key)).collect();
@@ -180,6 +187,67 @@ impl Stack<'_> {
     fn next_layer(&mut self) -> u32 {
         self.layer += 1;
         self.layer
+    }
+
+    /// Merges what run `n` of the sweep says, every value in the place where the sweep says it. A sweep that cannot be read is told of by
+    /// whoever checks the file's head.
+    fn point(&mut self, tree: &mut Node, n: usize) {
+        let Some(entry) = tree.entry("sweep").cloned() else {
+            return;
+        };
+        let seed = tree
+            .entry("seed")
+            .and_then(|seed| seed.node.to_json().as_u64())
+            .unwrap_or(0);
+        let spec = serde_json::from_value::<SweepSpec>(entry.node.to_json());
+        let Some(sweep) = spec
+            .ok()
+            .and_then(|spec| Sweep::of(&spec, seed).ok())
+            .filter(|sweep| n < sweep.len())
+        else {
+            return;
+        };
+        for setting in sweep.point(n) {
+            let layer = self.next_layer();
+            let place = entry.node.find(&setting.written).unwrap_or(&entry.key_place);
+            let mut node = match entry.node.get(&setting.written) {
+                // A draw is not what is written there.
+                Some(node)
+                    if setting
+                        .written
+                        .first()
+                        .is_none_or(|table| table != "draw" && table != "seeds") =>
+                {
+                    node.clone()
+                }
+                _ => Node::of(&setting.value, place),
+            };
+            // `grid.a.b` is written with these keys, `merge` and seeds with keys of their own.
+            let before = setting
+                .written
+                .windows(setting.path.len().max(1))
+                .position(|keys| keys == setting.path);
+            for (depth, key) in setting.path.iter().enumerate().rev() {
+                let written = before.and_then(|before| entry.node.entry_at(&setting.written[..=before + depth]));
+                let data = Data::Table(vec![Entry {
+                    key: key.clone(),
+                    key_place: written.map_or(place, |written| &written.key_place).clone(),
+                    node,
+                }]);
+                node = Node {
+                    data,
+                    ..Node::empty(place.clone(), layer)
+                };
+            }
+            if setting.path.is_empty() && !setting.replace {
+                node.take("replace");
+            }
+            node.set_layer(layer);
+            if setting.replace {
+                node.mark_replacing();
+            }
+            tree.merge(node);
+        }
     }
 
     /// `asked_by` is the `extends` that led here.

@@ -16,6 +16,7 @@ mod write;
 
 use crate::problem::{Problem, Problems};
 use crate::sources::Statistics;
+use crate::sweep::Sweep;
 use check::{Checker, Entities};
 use layers::{Origin, Overrides};
 use read::Findings;
@@ -32,9 +33,6 @@ use starling_components::suggest;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tree::{Data, Entry, Node};
-
-/// Keys at the top that are promised but not there yet.
-const RESERVED: &[(&str, &str)] = &[("sweep", "several runs from one file")];
 
 /// One table of a pipeline with every default filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +74,8 @@ pub struct Pipeline {
     pub(crate) datasets: BTreeMap<String, Demonstrations>,
     /// What it takes from elsewhere is not looked at: it is not going to learn or play with it.
     pub(crate) only_read: bool,
+    /// The runs of its `[sweep]`, if it has one; the resolved text has none.
+    pub(crate) sweep: Option<Sweep>,
     tree: Node,
     sources: Sources,
 }
@@ -105,7 +105,8 @@ pub fn load(origin: &Origin, overrides: &Overrides, registry: &Registry) -> Resu
         entities: entities(&tree),
         tree,
     };
-    let head = loader.run();
+    let mut head = loader.run();
+    let sweep = head.as_mut().and_then(|head| loader.sweep(head));
     if !loader.problems.is_empty() {
         loader.problems_of_rules();
     }
@@ -132,6 +133,7 @@ pub fn load(origin: &Origin, overrides: &Overrides, registry: &Registry) -> Resu
         statistics: BTreeMap::new(),
         datasets: BTreeMap::new(),
         only_read: false,
+        sweep,
         tree,
         sources,
     })
@@ -280,6 +282,24 @@ impl Loader<'_> {
         }
     }
 
+    /// Takes the sweep out of the head: a run is one of its runs.
+    fn sweep(&mut self, head: &mut PipelineSpec) -> Option<Sweep> {
+        let spec = head.sweep.take()?;
+        match Sweep::of(&spec, head.seed) {
+            Ok(sweep) => Some(sweep),
+            Err(faults) => {
+                for fault in faults.into_iter().map(|fault| fault.within(["sweep"])) {
+                    let place = self.tree.find(&fault.key).cloned();
+                    self.problems.push(Problem {
+                        place,
+                        ..Problem::from(fault)
+                    });
+                }
+                None
+            }
+        }
+    }
+
     /// The name becomes a folder.
     fn run_name(&mut self, spec: &PipelineSpec, head: &Node) {
         let fine = |part: &str| !part.is_empty() && part != "." && part != ".." && part.chars().all(is_name_character);
@@ -320,11 +340,6 @@ impl Loader<'_> {
             if let Data::Table(entries) = &mut head.data {
                 entries.push(entry.clone());
             }
-            return;
-        }
-        if let Some((key, what)) = RESERVED.iter().find(|(key, _)| *key == entry.key) {
-            let message = format!("`{key}` ({what}) is not in this version yet");
-            self.problems.push(Problem::at(&entry.key_place, message));
             return;
         }
         let known: Vec<&str> = schemas

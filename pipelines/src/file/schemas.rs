@@ -28,7 +28,7 @@ pub struct Schemas {
     pub tables: BTreeMap<&'static str, TableSchema>,
     /// Slot, kind, schema of its settings.
     pub slots: BTreeMap<&'static str, BTreeMap<&'static str, Value>>,
-    definitions: Map<String, Value>,
+    pub(crate) definitions: Map<String, Value>,
 }
 
 impl Schemas {

@@ -194,8 +194,12 @@ fn unknown_names_get_a_suggestion() {
         &["x.toml:4:59: `update` is no `clock`", "help: did you mean `updates`?"],
     );
     check(
-        "[sweep]\nmerge = []",
-        &["x.toml:3:2: `sweep` (several runs from one file) is not in this version yet"],
+        "[sweep]\ngrid.agent.a.replicas = 3",
+        &["x.toml:4:25: `agent.a.replicas` needs a list of values"],
+    );
+    check(
+        "[sweep]\nmerg = []",
+        &["x.toml:4:1: unknown key `merg`", "help: did you mean `merge`?"],
     );
 }
 

@@ -192,6 +192,42 @@ impl Node {
         best
     }
 
+    /// The value at `path`; lists are entered by index.
+    pub fn get(&self, path: &[String]) -> Option<&Self> {
+        let [first, rest @ ..] = path else { return Some(self) };
+        match &self.data {
+            Data::Table(entries) => entries.iter().find(|e| e.key == *first)?.node.get(rest),
+            Data::List(items) => items.get(first.parse::<usize>().ok()?)?.get(rest),
+            Data::Leaf(_) => None,
+        }
+    }
+
+    /// The entry of a table that `path` leads to.
+    pub fn entry_at(&self, path: &[String]) -> Option<&Entry> {
+        let (last, before) = path.split_last()?;
+        self.get(before)?.entry(last)
+    }
+
+    /// `value`, all of it at `place`.
+    pub fn of(value: &Value, place: &Place) -> Self {
+        let data = match value {
+            Value::Array(items) => Data::List(items.iter().map(|item| Self::of(item, place)).collect()),
+            Value::Object(map) => {
+                let entry = |(key, value): (&String, &Value)| Entry {
+                    key: key.clone(),
+                    key_place: place.clone(),
+                    node: Self::of(value, place),
+                };
+                Data::Table(map.iter().map(entry).collect())
+            }
+            leaf => Data::Leaf(leaf.clone()),
+        };
+        Self {
+            data,
+            ..Self::empty(place.clone(), 0)
+        }
+    }
+
     /// What a person calls this kind of value.
     pub fn kind(&self) -> &'static str {
         match &self.data {

@@ -47,6 +47,23 @@ pub fn join(starling: &Starling, choice: Choice) -> Result<Ranks, Fault> {
     }
 }
 
+/// Refuses several processes, for what only one can do.
+///
+/// # Errors
+/// A launcher started several, or is said to.
+pub(crate) fn alone(choice: Choice) -> Result<(), Fault> {
+    let several = match choice {
+        Choice::One => false,
+        Choice::Mpi => true,
+        Choice::Auto => launched().is_some_and(|size| size > 1),
+    };
+    if !several {
+        return Ok(());
+    }
+    let fault = Fault::pipeline("several processes can share `starling run` and `starling resume` only");
+    Err(fault.advise("start one process, or say `--ranks one` if each of them has something of its own to do"))
+}
+
 /// Says goodbye to the others, after the last word was said: a launcher may end everyone when the first process leaves.
 pub fn leave() {
     #[cfg(feature = "mpi")]

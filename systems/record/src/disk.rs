@@ -44,7 +44,10 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), Fault> {
 }
 
 /// Creates `folder` and its parents, durably as far as the last two levels go.
-pub(crate) fn create_folder(folder: &Path) -> Result<(), Fault> {
+///
+/// # Errors
+/// The disk failed.
+pub fn create_folder(folder: &Path) -> Result<(), Fault> {
     fs::create_dir_all(folder).map_err(|e| fault("failed to create", folder, &e, 0))?;
     folder
         .parent()
@@ -53,7 +56,10 @@ pub(crate) fn create_folder(folder: &Path) -> Result<(), Fault> {
 }
 
 /// Writes a whole file so that either all of it or nothing is found under `path`.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+///
+/// # Errors
+/// The disk failed.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let temporary = temporary(path);
     let renamed = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
     renamed.map_err(|e| {
@@ -96,7 +102,7 @@ pub(crate) fn unique_token() -> String {
 }
 
 /// SHA-256 in hex.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest;
     hex(&sha2::Sha256::digest(bytes))
 }

@@ -6,11 +6,14 @@
 //! (what it trusts), `part` and `writer` (how rows get there), [`checkpoint`], then [`verify`],
 //! [`diff`], [`read`] and [`steps`], and [`plugin`], which ties all of it to the schedule.
 
+mod block;
 pub mod checkpoint;
 pub mod commit;
 pub mod diff;
 mod disk;
 pub mod imports;
+pub mod join;
+mod newest;
 mod part;
 pub mod plugin;
 pub mod read;
@@ -22,6 +25,8 @@ mod tests;
 pub mod verify;
 mod writer;
 
+pub use disk::{create_folder, sha256, write_whole};
+pub use newest::newest_commit;
 pub use plugin::{RecordPlugin, finish, start};
 pub use run::{ResumeOptions, Run};
 pub use writer::{CommitRequest, Recorder};

@@ -1,0 +1,138 @@
+//! The pool of processes.
+
+use crate::{Place, cart, runs, same, signal, wait_for, writer};
+use starling_tests::cli::commits;
+use std::process::Stdio;
+
+#[test]
+fn batch_local_with_a_worker_killed_again_and_again_is_the_undisturbed_one() {
+    let (calm, rough) = (Place::new(&cart(120)), Place::new(&cart(120)));
+    calm.succeed(&["sweep", "study.toml", "--workers", "2"]);
+    let mut pool = rough.command(&["sweep", "study.toml", "--workers", "2"]);
+    let pool = pool
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the pool starts");
+    let folder = rough.folder.path().join("runs/study/cart");
+    wait_for("a batch", || {
+        std::fs::read_dir(&folder).is_ok_and(|mut e| e.next().is_some())
+    });
+    wait_for("its file", || rough.batch().join("batch.json").is_file());
+    let batch = rough.batch();
+    let first = batch.join(&runs(&batch)[0]);
+    let mut killed = 0;
+    // More often than a job that gets nowhere is started again.
+    while killed < 6 {
+        let before = commits(&first);
+        wait_for("a new commit", || commits(&first) > before);
+        if let Some(pid) = writer(&first) {
+            signal("-KILL", &pid);
+            killed += 1;
+        }
+    }
+    let ended: starling_tests::cli::Ended = pool.wait_with_output().expect("the pool ends").into();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let again = ended.stderr.matches("signal 9").count();
+    assert!(
+        again >= 5,
+        "killed {killed} times, started again {again} times:\n{}",
+        ended.stderr
+    );
+    same(&rough, &calm.batch(), &batch);
+}
+
+#[test]
+fn batch_local_stopped_or_killed_goes_on_and_does_nothing_twice() {
+    let (calm, rough) = (Place::new(&cart(400)), Place::new(&cart(400)));
+    calm.succeed(&["sweep", "study.toml"]);
+    let start = |args: &[&str]| {
+        let mut pool = rough.command(args);
+        pool.stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the pool starts")
+    };
+    let batch = || runs(&rough.batch()).into_iter().map(|name| rough.batch().join(name));
+    let busy = || batch().any(|dir| commits(&dir) > 1);
+
+    // Asked to stop: its jobs commit.
+    let pool = start(&["sweep", "study.toml"]);
+    wait_for("a batch", || rough.folder.path().join("runs/study/cart").is_dir());
+    wait_for("its file", || rough.batch().join("batch.json").is_file());
+    wait_for("commits", busy);
+    signal("-TERM", &pool.id().to_string());
+    let ended: starling_tests::cli::Ended = pool.wait_with_output().expect("the pool ends").into();
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    let here = rough.batch();
+    let here = here.to_string_lossy();
+    let status = rough.run(&["batch", "status", &here]);
+    assert_eq!(status.code, Some(3), "{}", status.stdout);
+    assert!(status.stdout.contains("stopped"), "{}", status.stdout);
+
+    // Killed: the jobs notice, commit and leave.
+    let pool = start(&["batch", "resume", &here]);
+    let pid = pool.id().to_string();
+    wait_for("a job", || {
+        batch().any(|dir| starling_record::Run::is_being_written(&dir))
+    });
+    // A second pool keeps off.
+    let second = rough.run(&["sweep", "study.toml"]);
+    assert_eq!(second.code, Some(6), "{}", second.stderr);
+    assert!(second.stderr.contains(&pid), "{}", second.stderr);
+    signal("-KILL", &pid);
+    drop(pool.wait_with_output());
+    wait_for("the jobs to leave", || {
+        batch().all(|dir| !starling_record::Run::is_being_written(&dir))
+    });
+
+    // The same sweep is the same batch; once it is done there is nothing to do.
+    rough.succeed(&["sweep", "study.toml"]);
+    same(&rough, &calm.batch(), &rough.batch());
+    let before: Vec<usize> = batch().map(|dir| commits(&dir)).collect();
+    let again = rough.succeed(&["sweep", "study.toml"]);
+    assert!(again.stderr.contains("0 of 4 jobs to do"), "{}", again.stderr);
+    assert_eq!(before, batch().map(|dir| commits(&dir)).collect::<Vec<_>>());
+}
+
+#[test]
+fn batch_local_tells_of_a_job_that_cannot_end_and_ends_the_others() {
+    // A rate at which the parameters overflow; the other one is fine.
+    let place = Place::new(&cart(20).replace("[1e-3, 3e-4]", "[1e-3, 1e30]"));
+    let ended = place.run(&["sweep", "study.toml", "--restarts", "1"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let status = place.run(&["batch", "status", &place.batch().to_string_lossy()]);
+    assert_eq!(status.code, Some(1), "{}", status.stdout);
+    assert!(status.stdout.contains("2 finished, 2 failed"), "{}", status.stdout);
+    assert!(
+        status.stdout.contains("epoch"),
+        "the reason is told:\n{}",
+        status.stdout
+    );
+
+    // One whose folder cannot be made is given up; the others end, and the log says why.
+    let place = Place::new(&cart(20));
+    place.succeed(&["sweep", "study.toml", "--render"]);
+    let name = runs(&place.batch())[2].clone();
+    std::fs::write(place.batch().join(&name), "in the way").expect("written");
+    let ended = place.run(&["sweep", "study.toml", "--restarts", "1"]);
+    assert_eq!(ended.code, Some(5), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains("given up after 2 starts without a commit (exit code 5)"),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains("3 finished, 1 waiting"), "{}", ended.stderr);
+    let log = std::fs::read_to_string(place.batch().join("logs").join(format!("{name}.log"))).expect("a log");
+    assert!(log.contains("failed to create"), "{log}");
+
+    // What is wrong with any run is told before the first one starts.
+    let place = Place::new(&cart(20));
+    place.succeed(&["sweep", "study.toml", "--dry-run"]);
+    assert!(!place.folder.path().join("runs").exists(), "a dry run writes nothing");
+    let ended = place.run(&["sweep", "study.toml", "--memory-limit", "1KiB"]);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("run 0 of the sweep"), "{}", ended.stderr);
+}
