@@ -10,6 +10,6 @@ mod start;
 pub mod threads;
 pub(crate) mod traffic;
 
-pub(crate) use join::{alone, on_this_machine};
 pub use join::{Choice, join, leave};
+pub(crate) use join::{alone, on_this_machine};
 pub(crate) use start::{follow, share_pipeline, share_state};

@@ -251,7 +251,15 @@ impl Ppo {
         update.resize(self.network.layout.len(), 0.0);
         // (2) Advantages and value targets.
         let parameters = &*state.parameters;
+        let whole = |one: &Experience<'_>| !own.is_empty() && one.rollout.lanes.is_multiple_of(own.len());
+        let fits = experience.iter().all(whole);
         let filled = each(shards, leaves, |index, shard, _| {
+            if !fits {
+                return Err(Fault::run(format!(
+                    "{} shards do not divide the lanes of a rollout",
+                    own.len()
+                )));
+            }
             let part = LanePart { index, of: own.len() };
             let network = &self.network;
             shard.batch.fill(part, s, network, parameters, experience, context)

@@ -15,6 +15,8 @@ pub(crate) struct Finished {
     chairs: Vec<u16>,
     /// Rows that ended in each step of a rollout; empty where nobody counts steps.
     by_step: Vec<u32>,
+    /// Rows of the steps in `by_step`.
+    counted: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,10 +60,18 @@ impl Finished {
         self.chairs.extend_from_slice(ended.chairs);
     }
 
+    /// None yet, of a rollout of so many steps.
+    pub(crate) fn of_steps(steps: usize) -> Self {
+        Self {
+            by_step: Vec::with_capacity(steps),
+            ..Self::default()
+        }
+    }
+
     /// A step of all lanes is over.
     pub(crate) fn end_step(&mut self) {
-        let before: u32 = self.by_step.iter().sum();
-        self.by_step.push(self.rows.len() as u32 - before);
+        self.by_step.push((self.rows.len() - self.counted) as u32);
+        self.counted = self.rows.len();
     }
 
     /// What several processes counted in the same steps of other lanes, put together: by step, and then in the order given.
@@ -92,14 +102,17 @@ impl Finished {
         let columns: [Vec<u32>; 4] = [message.list()?, message.list()?, message.list()?, message.list()?];
         let [lane, episode, length, truncated] = &columns;
         let rows = lane.iter().zip(episode).zip(length).zip(truncated);
-        let rows = rows.map(|(((&lane, &episode), &length), &truncated)| FinishedRow {
-            lane,
-            episode,
-            length,
-            truncated: truncated != 0,
-        });
+        let rows: Vec<_> = rows
+            .map(|(((&lane, &episode), &length), &truncated)| FinishedRow {
+                lane,
+                episode,
+                length,
+                truncated: truncated != 0,
+            })
+            .collect();
         Ok(Self {
-            rows: rows.collect(),
+            counted: rows.len(),
+            rows,
             returns: message.list()?,
             shaped_returns: message.list()?,
             chairs: message.list()?,

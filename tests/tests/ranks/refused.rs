@@ -96,6 +96,27 @@ fn evolutions_that_cannot_be_are_refused() {
     assert_eq!(told_of(EVOLUTION, 10, &[]), "");
 }
 
+/// A launcher starts several processes of a program that cannot find the others.
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn several_processes_without_mpi_are_told_so() {
+    let bench = Bench::new(COOKS);
+    let out = bench.out("never");
+    let binary = starling_tests::cli::Starling(env!("CARGO_BIN_EXE_starling-tests").into());
+    let mut command = binary.command(&["run", &bench.file, "--out", &out]);
+    let ended = starling_tests::cli::Ended::from(command.env("OMPI_COMM_WORLD_SIZE", "2").output().expect("it starts"));
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("this build has no MPI") && ended.stderr.contains("--features mpi"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!std::path::Path::new(&out).exists());
+    let mut command = binary.command(&["run", &bench.file, "--out", &out, "--ranks", "one", "--ticks", "1"]);
+    let ended = command.env("OMPI_COMM_WORLD_SIZE", "2").output().expect("it starts");
+    assert_eq!(ended.status.code(), Some(3), "one tick of a run of its own");
+}
+
 #[test]
 fn ranks_that_are_refused_write_nothing() {
     let bench = Bench::new(COOKS);

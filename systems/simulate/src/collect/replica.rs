@@ -68,7 +68,7 @@ pub(crate) fn collect_replica(
         replica.block.active(&mut next_active);
     }
     let mut count = Counts {
-        finished: Finished::default(),
+        finished: Finished::of_steps(steps),
         episodes: replica.block.episodes().to_vec(),
         steps: replica.block.episode_steps().to_vec(),
     };
