@@ -16,11 +16,11 @@ struct Thread {
 pub fn connected(size: usize) -> Vec<Ranks> {
     let mut senders: Vec<Vec<Option<Sender<Vec<u8>>>>> = (0..size).map(|_| Vec::new()).collect();
     let mut receivers: Vec<Vec<Mutex<Receiver<Vec<u8>>>>> = (0..size).map(|_| Vec::new()).collect();
-    for to in 0..size {
+    for theirs in &mut receivers {
         for own in &mut senders {
             let (sender, receiver) = channel();
             own.push(Some(sender));
-            receivers[to].push(Mutex::new(receiver));
+            theirs.push(Mutex::new(receiver));
         }
     }
     let ends = senders.into_iter().zip(receivers).enumerate();

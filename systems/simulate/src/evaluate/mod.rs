@@ -60,6 +60,7 @@ pub(crate) fn of_tick(key: Key, tick: u64) -> Key {
 ///
 /// # Errors
 /// Whatever a policy or an environment refuses, of all evaluations.
+#[allow(clippy::too_many_arguments)] // what a system reads
 pub fn evaluate(
     mut evaluations: Query<(&EntityName, &EvaluateSpec, &EvaluateSeats, &Member, &mut Evaluated)>,
     environments: Query<&LiveEnvironment>,
