@@ -118,10 +118,7 @@ fn put_together(starling: &Starling, pipeline: &Pipeline, parts: &[JoinPart], di
             .latest_commit()
             .ok_or_else(|| Fault::records("a part without a commit"))?;
         if clocks.get_or_insert_with(|| commit.clocks.clone()) != &commit.clocks {
-            let fault = Fault::records(format!(
-                "`{}` has other clocks than the first part",
-                part.run.dir().display()
-            ));
+            let fault = Fault::records(format!("`{}` has other clocks than the first part", part.run.place()));
             return Err(fault
                 .advise("all parts stop at the same tick: let them end, and join again")
                 .into());

@@ -85,7 +85,7 @@ pub(super) fn stored(starling: &Starling, run: &Run) -> Result<Pipeline, Problem
 
 fn origin(run: &Run) -> Origin {
     Origin::Text {
-        name: run.dir().join("pipeline.toml").display().to_string(),
+        name: format!("{}/pipeline.toml", run.place()),
         text: run.pipeline().to_owned(),
     }
 }

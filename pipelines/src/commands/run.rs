@@ -23,7 +23,7 @@ pub(crate) struct RunArgs {
     pipeline: String,
     #[command(flatten)]
     overrides: OverrideArgs,
-    /// The run's own directory; `runs/<pipeline>/seed<N>` if not given, numbered where that exists
+    /// The run's own directory, or `s3://bucket/prefix`; `runs/<pipeline>/seed<N>` if not given, numbered where that exists
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -38,9 +38,9 @@ pub(crate) fn run(starling: &Starling, context: Context, args: RunArgs) -> Resul
     }
     let (pipeline, app) = ranks::share_pipeline(&ranks, build(starling, &args, &ranks))?;
     let dir = args.out.clone().unwrap_or_else(|| fresh(&pipeline));
-    let run = Run::create(&dir, &pipeline.text(), session::PROGRAM);
-    if run.is_ok() {
-        context.talk(&format!("{} -> {}", pipeline.head.name, dir.display()));
+    let run = Run::create(dir, &pipeline.text(), session::PROGRAM);
+    if let Ok(run) = &run {
+        context.talk(&format!("{} -> {}", pipeline.head.name, run.place()));
         if !pipeline.head.about.is_empty() {
             context.talk(&pipeline.head.about);
         }

@@ -14,9 +14,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use starling_components::Fault;
 use starling_components::parameters::Replicas;
 use starling_components::ranks::Ranks;
-use starling_record::Run;
+use starling_record::{Place, Run};
 use starling_simulate::device::Graphics;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How often a log gets a line.
@@ -92,15 +91,16 @@ pub(crate) fn drive(
 ) -> Result<Exit, Problems> {
     let world = app.world_mut();
     let ranks = world.resource::<Ranks>().clone();
-    let dir = run.as_ref().map(|run| run.dir().to_owned()).unwrap_or_default();
     let signals = Signals::listen();
-    let started = run.and_then(|run| starling_record::start(world, run));
-    ranks::share_state(
-        &ranks,
-        world,
-        signals.as_ref().map(drop).map_err(Clone::clone).and(started),
-    )?;
-    let signals = signals?;
+    let (place, started) = match run {
+        Ok(run) => (Some(run.place().clone()), starling_record::start(world, run)),
+        Err(fault) => (None, Err(fault)),
+    };
+    let listening = signals.as_ref().map(drop).map_err(Clone::clone);
+    ranks::share_state(&ranks, world, listening.and(started))?;
+    let (Some(place), signals) = (place, signals?) else {
+        return Err(Fault::run("the run was not opened").into());
+    };
     for note in &app.world().resource::<Graphics>().notes {
         context.talk(note);
     }
@@ -112,35 +112,33 @@ pub(crate) fn drive(
     let end = engine::run_ticks(&mut app, limits, |world| watcher.look(world));
     watcher.finish(app.world_mut());
     let closed = starling_record::finish(app.world_mut());
-    let here = dir.display();
     match end {
         End::Failed(faults) => {
             // The writer's own failure is often the first one told already.
             let more = closed.err().filter(|fault| faults.iter().all(|f| f.kind != fault.kind));
-            context.talk(&format!("failed; what was committed is kept in {here}"));
+            context.talk(&format!("failed; what was committed is kept in {place}"));
             Err(pipeline.locate(faults.into_iter().chain(more).collect()))
         }
         End::Interrupted => {
             closed?;
             let ticks = Snapshot::of(app.world_mut()).ticks;
             context.talk(&format!(
-                "stopped after tick {ticks}; go on with: starling resume {here}"
+                "stopped after tick {ticks}; go on with: starling resume {place}"
             ));
             Ok(Exit::Interrupted)
         }
         End::Finished => {
             closed?;
-            last_words(context, &dir)?;
+            last_words(context, &place)?;
             Ok(Exit::Finished)
         }
     }
 }
 
-fn last_words(context: Context, dir: &Path) -> Result<(), Fault> {
-    show::print(context, dir)?;
-    let here = dir.display();
+fn last_words(context: Context, place: &Place) -> Result<(), Fault> {
+    show::print(context, place)?;
     context.talk(&format!(
-        "\nrecorded in {here}\nlook again:    starling show {here}\nwatch it play: starling replay {here}"
+        "\nrecorded in {place}\nlook again:    starling show {place}\nwatch it play: starling replay {place}"
     ));
     Ok(())
 }

@@ -10,11 +10,11 @@ use crate::terminal;
 use clap::Args;
 use serde_json::{Value, json};
 use starling_components::Fault;
-use starling_record::Run;
 use starling_record::read::{CurvePoint, metric_curves};
+use starling_record::{Place, Run};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The metric whose curve is drawn.
 const RETURN: &str = "episode_return";
@@ -35,13 +35,13 @@ pub(crate) fn run(context: Context, args: ShowArgs) -> Result<Exit, Problems> {
         context.data(&matrix::csv(&matches::last(&run)?));
         return Ok(Exit::Finished);
     }
-    print(context, &args.run)?;
+    print(context, &args.run.into())?;
     Ok(Exit::Finished)
 }
 
-/// Prints the run in `dir` to stdout.
-pub(super) fn print(context: Context, dir: &Path) -> Result<(), Fault> {
-    let shown = Shown::of(dir)?;
+/// Prints the run at `place` to stdout.
+pub(super) fn print(context: Context, place: &Place) -> Result<(), Fault> {
+    let shown = Shown::of(place)?;
     if context.json {
         context.data(&format!("{:#}\n", shown.json()));
     } else {
@@ -66,7 +66,7 @@ struct Curve {
 }
 
 struct Shown {
-    dir: PathBuf,
+    place: Place,
     head: toml::Table,
     status: String,
     tick: u64,
@@ -82,12 +82,12 @@ struct Shown {
 }
 
 impl Shown {
-    fn of(dir: &Path) -> Result<Self, Fault> {
-        let run = Run::open_read_only(dir, None)?;
+    fn of(place: &Place) -> Result<Self, Fault> {
+        let run = Run::open_read_only(place, None)?;
         let head = toml::from_str::<toml::Table>(run.pipeline());
         let head = head.map_err(|e| Fault::records(format!("the run's pipeline is no TOML: {}", e.message())))?;
         let Some(commit) = run.latest_commit() else {
-            return Err(Fault::records(format!("`{}` has no commit", dir.display())));
+            return Err(Fault::records(format!("`{place}` has no commit")));
         };
         let slowest = commit
             .clocks
@@ -110,7 +110,7 @@ impl Shown {
         let mut evaluations = records::evaluations(&run)?;
         evaluations.retain(|entity, _| !products.contains_key(entity));
         Ok(Self {
-            dir: dir.to_owned(),
+            place: place.clone(),
             head,
             status: commit.status.to_string(),
             tick: if stages.is_empty() {
@@ -239,7 +239,7 @@ impl Shown {
         let products = self.products.iter();
         let products = products.map(|(entity, matches)| (entity.clone(), matrix::json(matches)));
         json!({
-            "run": self.dir,
+            "run": self.place.to_string(),
             "name": self.head("name"),
             "seed": self.head.get("seed").and_then(toml::Value::as_integer),
             "status": self.status,

@@ -30,7 +30,7 @@ pub(crate) struct LaneShard {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moments {
     pub(crate) samples: usize,
-    pub(crate) mean: f32,
+    pub(crate) mean: f64,
     pub(crate) scale: f32,
 }
 
@@ -94,7 +94,7 @@ impl LaneShard {
         if let Some(loaded) = minibatch.loaded {
             let loss = MinibatchLoss {
                 settings: minibatch.loss,
-                advantage_mean: moments.mean,
+                advantage_mean: moments.mean as f32,
                 advantage_scale: moments.scale,
                 weight,
             };
@@ -114,7 +114,7 @@ impl LaneShard {
                 entropy_weight: loss.entropy_weight as f32,
                 clip_value: loss.clip_value,
             },
-            advantage_mean: moments.mean,
+            advantage_mean: moments.mean as f32,
             advantage_scale: moments.scale,
             weight,
         };

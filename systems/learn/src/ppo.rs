@@ -369,26 +369,25 @@ impl Ppo {
         moments.clear();
         moments.extend(leaves[0].doubles.chunks_exact(2).map(|pair| Moments {
             samples: pair[0] as usize,
-            mean: 0.0,
+            mean: if normalized && pair[0] > 0.0 {
+                pair[1] / pair[0]
+            } else {
+                0.0
+            },
             scale: 1.0,
         }));
         if !normalized {
             return Ok(());
         }
-        let means: Vec<f64> = leaves[0]
-            .doubles
-            .chunks_exact(2)
-            .map(|pair| pair[1] / pair[0])
-            .collect();
         let squared = each(shards, leaves, |_, shard, leaf| {
             leaf.doubles.clear();
-            shard.advantage_squares(share, means.iter().copied(), &mut leaf.doubles);
+            let means = moments.iter().map(|moments| moments.mean);
+            shard.advantage_squares(share, means, &mut leaf.doubles);
             Ok(())
         });
         self.ranks.sum(s.shards, squared.map(drop), leaves)?;
-        for ((moments, &mean), &squares) in moments.iter_mut().zip(&means).zip(&leaves[0].doubles) {
+        for (moments, &squares) in moments.iter_mut().zip(&leaves[0].doubles) {
             if moments.samples > 0 {
-                moments.mean = mean as f32;
                 moments.scale = scale(squares, moments.samples as f64);
             }
         }

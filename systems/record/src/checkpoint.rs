@@ -4,8 +4,8 @@
 //! restored from: that catches state that was written but never read back.
 
 use crate::commit::{CheckpointRecord, Commit};
-use crate::disk;
 use crate::run::Run;
+use crate::store::{self, Store, disk};
 use bevy_ecs::world::World;
 use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
@@ -13,12 +13,10 @@ use starling_components::Fault;
 use starling_components::persist::{SavedTensor, Snapshot, TensorData, restore_world, save_world};
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs;
-use std::path::Path;
 
 /// Version of the metadata and of what tensors mean as a whole; components version their own tensors by name.
 const FORMAT: u32 = 1;
-const FOLDER: &str = "checkpoints";
+pub(crate) const FOLDER: &str = "checkpoints";
 /// The one metadata key: a single JSON text, because the order of several keys would be random.
 const KEY: &str = "starling";
 
@@ -30,30 +28,34 @@ pub(crate) struct Metadata {
     tick: u64,
 }
 
-/// The file of a commit's checkpoint, relative to the run.
-pub(crate) fn file_name(commit: u64) -> String {
-    format!("{FOLDER}/{commit:06}.safetensors")
+/// The file of a commit's checkpoint, relative to the run; `token` where the writer is part of the name.
+fn file_name(commit: u64, token: Option<&str>) -> String {
+    let token = token.map(|token| format!("-{token}")).unwrap_or_default();
+    format!("{FOLDER}/{commit:06}{token}.safetensors")
 }
 
-/// Numbers of the commits whose checkpoint is on disk.
-pub(crate) fn numbers(run: &Path) -> Vec<u64> {
-    let entries = fs::read_dir(run.join(FOLDER)).into_iter().flatten().flatten();
-    let number = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".safetensors")?.parse().ok();
-    entries.filter_map(number).collect()
+/// The checkpoints that are there: numbers of their commits, and files relative to the run.
+pub(crate) fn files(store: &dyn Store) -> Vec<(u64, String)> {
+    let names = store.list(FOLDER).unwrap_or_default().into_iter();
+    let numbered = |name: String| {
+        let stem = name.strip_suffix(".safetensors")?;
+        let number = stem.split('-').next()?.parse().ok()?;
+        Some((number, format!("{FOLDER}/{name}")))
+    };
+    names.filter_map(numbered).collect()
 }
 
 /// Writes the checkpoint of commit `commit`.
 pub(crate) fn write(run: &Run, commit: u64, tick: u64, snapshot: &Snapshot) -> Result<CheckpointRecord, Fault> {
-    let file = file_name(commit);
-    let path = run.dir().join(&file);
-    path.parent().map_or(Ok(()), disk::create_folder)?;
+    // Where no lock keeps writers apart, they must not write over each other's.
+    let file = file_name(commit, run.store().is_remote().then(|| run.token()));
     let metadata = Metadata {
         format: FORMAT,
         pipeline_sha256: run.pipeline_sha256().to_owned(),
         tick,
     };
     let bytes = encode(snapshot, &metadata)?;
-    disk::write_whole(&path, &bytes)?;
+    run.store().write(&file, &bytes)?;
     Ok(CheckpointRecord {
         file,
         bytes: bytes.len() as u64,
@@ -171,35 +173,34 @@ pub(crate) fn numbers_of(kind: Dtype, bytes: &[u8]) -> Option<TensorData> {
 /// The file is gone, cut, changed, of a newer format, or of another pipeline or tick.
 pub fn read(run: &Run, commit: &Commit) -> Result<Snapshot, Fault> {
     let record = &commit.checkpoint;
-    let path = run.dir().join(file_name(commit.commit));
+    let store = run.store();
     let about = |mut fault: Fault| {
         fault.message = format!(
             "the checkpoint of commit {} (`{}`) {}",
             commit.commit,
-            path.display(),
+            store::at(store, &record.file),
             fault.message
         );
-        let others: Vec<String> = numbers(run.dir())
-            .into_iter()
-            .filter(|n| *n < commit.commit)
-            .map(|n| n.to_string())
-            .collect();
-        if fault.advice.is_none() && !others.is_empty() {
-            fault.advice = Some(format!(
-                "commits with an older checkpoint can be chosen with `--commit N`: {}",
-                others.join(", ")
-            ));
+        if fault.advice.is_none() {
+            let older = files(store).into_iter().map(|(number, _)| number);
+            let mut older: Vec<u64> = older.filter(|number| *number < commit.commit).collect();
+            older.sort_unstable();
+            let older: Vec<String> = older.iter().map(u64::to_string).collect();
+            if !older.is_empty() {
+                let advice = "commits with an older checkpoint can be chosen with `--commit N`";
+                fault.advice = Some(format!("{advice}: {}", older.join(", ")));
+            }
         }
         fault
     };
-    let bytes = match fs::read(&path) {
+    let bytes = match store.read(&record.file) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             return Err(about(Fault::records(
                 "is gone; only the newest commits keep theirs unless `[record] checkpoints = \"all\"`",
             )));
         }
-        Err(e) => return Err(about(Fault::records(format!("is unreadable: {e}")))),
+        Err(e) => return Err(about(store::unreadable(store, format!("is unreadable: {e}"), &e))),
     };
     if bytes.len() as u64 != record.bytes {
         let message = format!("is damaged: {} bytes instead of {}", bytes.len(), record.bytes);
@@ -223,7 +224,7 @@ pub fn read(run: &Run, commit: &Commit) -> Result<Snapshot, Fault> {
 /// As [`read`]; or the tensors are not those that this world needs, which are then listed.
 pub fn restore(world: &mut World, run: &Run) -> Result<(), Fault> {
     let Some(commit) = run.latest_commit() else {
-        return Err(Fault::records(format!("`{}` has no commit", run.dir().display())));
+        return Err(Fault::records(format!("`{}` has no commit", run.place())));
     };
     let snapshot = read(run, commit)?;
     let before = save_world(world);

@@ -4,13 +4,12 @@
 //! its own hash, and its exclusive creation fences a second writer off. `FORMAT` rises when a reader of this version would
 //! misread a newer commit; a new field that old readers may ignore does not raise it. Old commits are always readable.
 
-use crate::disk;
+use crate::store::{self, Place, Store, disk};
 use serde::{Deserialize, Serialize};
 use starling_components::Fault;
 use starling_components::clock::ClockValues;
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind};
 
 /// Version of the commit files that this program writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
@@ -130,9 +129,9 @@ pub struct Commit {
 
 const ZEROS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The file of commit `number`.
-pub(crate) fn path(run: &Path, number: u64) -> PathBuf {
-    run.join(FOLDER).join(format!("{number:06}.json"))
+/// The file of commit `number`, relative to the run.
+pub(crate) fn file_name(number: u64) -> String {
+    format!("{FOLDER}/{number:06}.json")
 }
 
 impl Commit {
@@ -194,39 +193,55 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Numbers of the commit files under `run`, rising.
+    /// Numbers of the commit files of a run, rising.
+    ///
+    /// # Errors
+    /// The folder is not there or cannot be read.
+    pub(crate) fn numbers(store: &dyn Store) -> Result<Vec<u64>, Fault> {
+        let names = store.list(FOLDER).map_err(|e| Self::no_folder(store, &e))?;
+        Ok(Self::numbers_of(&names))
+    }
+
+    /// As [`Chain::numbers`], but none where there is no folder.
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub(crate) fn numbers(run: &Path) -> Result<Vec<u64>, Fault> {
-        let folder = run.join(FOLDER);
-        let unreadable = |e: &std::io::Error| {
-            Fault::records(format!(
-                "`{}` is not a run: cannot read `{}`: {e}",
-                run.display(),
-                folder.display()
-            ))
-            .advise("give the folder that holds `commits/` and `pipeline.toml`")
-        };
-        let mut numbers = Vec::new();
-        for entry in fs::read_dir(&folder).map_err(|e| unreadable(&e))? {
-            let name = entry.map_err(|e| unreadable(&e))?.file_name();
-            let number = name
-                .to_str()
-                .and_then(|n| n.strip_suffix(".json"))
-                .and_then(|n| n.parse::<u64>().ok());
-            numbers.extend(number);
+    pub(crate) fn numbers_if_any(store: &dyn Store) -> Result<Vec<u64>, Fault> {
+        match store.list(FOLDER) {
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(e) => Err(Self::no_folder(store, &e)),
+            Ok(names) => Ok(Self::numbers_of(&names)),
         }
-        numbers.sort_unstable();
-        Ok(numbers)
     }
 
-    /// Reads commits 0 to `last` (the newest if `None`), checking every link.
+    fn numbers_of(names: &[String]) -> Vec<u64> {
+        let numbers = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok());
+        let mut numbers: Vec<u64> = numbers.collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    fn no_folder(store: &dyn Store, error: &io::Error) -> Fault {
+        let (run, folder) = (store.place(), store::at(store, FOLDER));
+        let message = format!("`{run}` is not a run: cannot read `{folder}`: {error}");
+        let fault = store::unreadable(store, message, error);
+        match fault.advice {
+            Some(_) => fault,
+            None => fault.advise("give the folder that holds `commits/` and `pipeline.toml`"),
+        }
+    }
+
+    /// Reads commits 0 to `last` (the newest if `None`) of the run at `place`, checking every link.
     ///
     /// # Errors
     /// No commit, a missing or damaged one, or one of a newer format. The advice names the newest commit that can be used instead.
-    pub fn load(run: &Path, last: Option<u64>) -> Result<Self, Fault> {
-        let (chain, problem) = Self::load_while_good(run, last)?;
+    pub fn load(place: impl Into<Place>, last: Option<u64>) -> Result<Self, Fault> {
+        Self::load_from(&*place.into().open()?, last)
+    }
+
+    /// As [`Chain::load`].
+    pub(crate) fn load_from(store: &dyn Store, last: Option<u64>) -> Result<Self, Fault> {
+        let (chain, problem) = Self::load_while_good(store, last)?;
         match problem {
             Some(fault) => Err(fault),
             None => Ok(chain),
@@ -237,23 +252,26 @@ impl Chain {
     ///
     /// # Errors
     /// There is no run, or no such commit.
-    pub(crate) fn load_while_good(run: &Path, last: Option<u64>) -> Result<(Self, Option<Fault>), Fault> {
-        let numbers = Self::numbers(run)?;
+    pub(crate) fn load_while_good(store: &dyn Store, last: Option<u64>) -> Result<(Self, Option<Fault>), Fault> {
+        let numbers = Self::numbers(store)?;
+        let run = store.place();
         let newest = *numbers.last().ok_or_else(|| {
-            Fault::records(format!(
-                "`{}` has no commit: it was stopped before its first one",
-                run.display()
-            ))
-            .advise("run the pipeline again; nothing is lost")
+            Fault::records(format!("`{run}` has no commit: it was stopped before its first one"))
+                .advise("run the pipeline again; nothing is lost")
         })?;
         let last = last.unwrap_or(newest);
         if last > newest {
-            let message = format!("`{}` has no commit {last}: the newest is {newest}", run.display());
+            let message = format!("`{run}` has no commit {last}: the newest is {newest}");
             return Err(Fault::records(message));
         }
+        // Numbers that are not there are not asked for: the first gap ends the chain.
+        let whole = (0..=last)
+            .take_while(|number| numbers.binary_search(number).is_ok())
+            .count() as u64;
+        let names: Vec<String> = (0..=last.min(whole)).map(file_name).collect();
         let mut chain = Self::default();
-        for number in 0..=last {
-            match chain.read_next(run, number) {
+        for (number, text) in store.read_all(&names).into_iter().enumerate() {
+            match chain.next(store, number as u64, text) {
                 Ok(commit) => chain.commits.push(commit),
                 Err(fault) => return Ok((chain, Some(fault))),
             }
@@ -261,10 +279,11 @@ impl Chain {
         Ok((chain, None))
     }
 
-    fn read_next(&self, run: &Path, number: u64) -> Result<Commit, Fault> {
-        let path = path(run, number);
+    /// The link after those that are there, from the text of its file.
+    fn next(&self, store: &dyn Store, number: u64, text: io::Result<bytes::Bytes>) -> Result<Commit, Fault> {
         let about = |mut fault: Fault| {
-            fault.message = format!("commit {number} (`{}`) is {}", path.display(), fault.message);
+            let path = store::at(store, &file_name(number));
+            fault.message = format!("commit {number} (`{path}`) is {}", fault.message);
             if number > 0 && fault.advice.is_none() {
                 fault.advice = Some(format!(
                     "the run up to commit {} can be used: `--commit {}`",
@@ -274,10 +293,10 @@ impl Chain {
             }
             fault
         };
-        let text = match fs::read(&path) {
+        let text = match text {
             Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(about(Fault::records("missing"))),
-            Err(e) => return Err(about(Fault::records(format!("unreadable: {e}")))),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Err(about(Fault::records("missing"))),
+            Err(e) => return Err(about(store::unreadable(store, format!("unreadable: {e}"), &e))),
         };
         let commit = Commit::parse(&text).map_err(about)?;
         let before = self.commits.last().map(|c| c.sha256.clone());

@@ -303,8 +303,8 @@ fn cell(array: &ArrayRef, row: usize) -> String {
         return "nothing".into();
     }
     let hex = |bytes: &[u8]| match bytes.len() {
-        0..=32 => crate::disk::hex(bytes),
-        n => format!("{}... ({n} bytes)", crate::disk::hex(&bytes[..32])),
+        0..=32 => crate::store::disk::hex(bytes),
+        n => format!("{}... ({n} bytes)", crate::store::disk::hex(&bytes[..32])),
     };
     match array.data_type() {
         DataType::UInt8 => array.as_primitive::<UInt8Type>().value(row).to_string(),

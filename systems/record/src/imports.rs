@@ -1,7 +1,7 @@
 //! Safetensors files from elsewhere: read with care, known by their hash.
 
 use crate::checkpoint::numbers_of;
-use crate::disk;
+use crate::store::disk;
 use safetensors::tensor::SafeTensors;
 use starling_components::Fault;
 use starling_components::persist::SavedTensor;

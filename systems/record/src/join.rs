@@ -129,7 +129,7 @@ impl<'a> Cursor<'a> {
         match numbers.iter().find(|number| !self.part.replicas.contains(number)) {
             None => Ok(()),
             Some(number) => {
-                let (dir, table) = (self.part.run.dir().display(), self.table.name);
+                let (dir, table) = (self.part.run.place(), self.table.name);
                 let Range { start, end } = self.part.replicas;
                 Err(Fault::records(format!(
                     "`{dir}` has rows of replica {number} in `{table}`, and trained {start} to {}",

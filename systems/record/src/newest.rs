@@ -1,31 +1,34 @@
 //! The newest commit of a run by itself: enough to know how far it is, without reading its chain.
 
 use crate::commit::{self, Chain, Commit};
+use crate::store::{self, Place};
 use starling_components::Fault;
-use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
 
-/// The newest commit of the run in `dir`; `None` where there is no run, or it has not committed yet. The links before it are not looked
+/// The newest commit of the run at `place`; `None` where there is no run, or it has not committed yet. The links before it are not looked
 /// at.
 ///
 /// # Errors
-/// The commit is damaged or of a newer format, or the folder cannot be read.
-pub fn newest_commit(dir: &Path) -> Result<Option<Commit>, Fault> {
-    if !dir.join(commit::FOLDER).is_dir() {
+/// The commit is damaged or of a newer format, or it or its folder cannot be read.
+pub fn newest_commit(place: impl Into<Place>) -> Result<Option<Commit>, Fault> {
+    let store = place.into().open()?;
+    if store
+        .list(commit::FOLDER)
+        .is_err_and(|e| e.kind() == ErrorKind::NotFound)
+    {
         return Ok(None);
     }
-    let Some(number) = Chain::numbers(dir)?.pop() else {
+    let Some(number) = Chain::numbers(&*store)?.pop() else {
         return Ok(None);
     };
-    let path = commit::path(dir, number);
+    let file = commit::file_name(number);
     let about = |mut fault: Fault| {
-        fault.message = format!("commit {number} (`{}`) is {}", path.display(), fault.message);
+        fault.message = format!("commit {number} (`{}`) is {}", store::at(&*store, &file), fault.message);
         fault
     };
-    match fs::read(&path) {
+    match store.read(&file) {
         Ok(text) => Commit::parse(&text).map(Some).map_err(about),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None), // set aside at this moment
-        Err(e) => Err(about(Fault::records(format!("unreadable: {e}")))),
+        Err(e) => Err(about(store::unreadable(&*store, format!("unreadable: {e}"), &e))),
     }
 }

@@ -1,16 +1,17 @@
-//! One Parquet part on its way to disk: hashed while it is written, synced and renamed when it is full.
+//! One Parquet part on its way: hashed while it is written, published under its name when it is full.
 
 use crate::commit::PartRecord;
-use crate::{disk, schema};
+use crate::schema;
+use crate::store::{self, Store, disk};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use sha2::{Digest, Sha256};
 use starling_components::Fault;
 use starling_components::table::TableSpec;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A part that takes rows. Dropped without [`Part::close`], it leaves nothing behind.
 pub(crate) struct Part {
@@ -24,25 +25,23 @@ pub(crate) struct Part {
     writer: ArrowWriter<Hashing>,
     /// Under the run, with `/`: what the commit will say.
     name: String,
-    path: PathBuf,
-    temporary: PathBuf,
+    store: Arc<dyn Store>,
 }
 
 impl Part {
-    /// Opens a part of `table`, called `name` relative to the run directory `run`.
-    pub(crate) fn create(run: &Path, name: String, table: &'static TableSpec, width: usize) -> Result<Self, Fault> {
-        let path = run.join(&name);
-        if let Some(folder) = path.parent().filter(|f| !f.is_dir()) {
-            disk::create_folder(folder)?;
-        }
-        let temporary = disk::temporary(&path);
-        let file = File::create(&temporary).map_err(|e| disk::fault("failed to create", &temporary, &e, 0))?;
+    /// Opens a part of `table`, called `name` relative to the run in `store`.
+    pub(crate) fn create(
+        store: Arc<dyn Store>,
+        name: String,
+        table: &'static TableSpec,
+        width: usize,
+    ) -> Result<Self, Fault> {
+        let hashing = Hashing::new(store.draft(&name)?);
         let schema = schema::schema(table, width);
-        let hashing = Hashing::new(file);
         let writer = ArrowWriter::try_new(hashing, SchemaRef::clone(&schema), Some(schema::properties(table)));
         let writer = writer.map_err(|e| {
-            let _ = fs::remove_file(&temporary);
-            Fault::storage(format!("failed to start `{}`: {e}", path.display()))
+            store.abandon(&name);
+            Fault::storage(format!("failed to start `{}`: {e}", store::at(&*store, &name)))
         })?;
         Ok(Self {
             schema,
@@ -51,8 +50,7 @@ impl Part {
             table,
             writer,
             name,
-            path,
-            temporary,
+            store,
         })
     }
 
@@ -67,34 +65,34 @@ impl Part {
     pub(crate) fn close(mut self) -> Result<PartRecord, Fault> {
         self.writer.finish().map_err(|e| self.fault(&e))?;
         let sink = self.writer.inner_mut();
-        let synced = sink.out.flush().and_then(|()| sink.out.get_ref().sync_all());
-        let (bytes, digest) = (sink.bytes, disk::hex(&std::mem::take(&mut sink.hash).finalize()));
-        synced
-            .and_then(|()| fs::rename(&self.temporary, &self.path))
-            .map_err(|e| disk::fault("failed to write", &self.path, &e, bytes))?;
-        self.path.parent().map_or(Ok(()), disk::sync_folder)?;
+        let flushed = sink.out.flush();
+        flushed.map_err(|e| self.store.draft_fault(&self.name, &e, sink.bytes))?;
+        self.store.publish(&self.name, sink.out.get_mut(), sink.bytes)?;
         Ok(PartRecord {
             table: self.table.name.to_owned(),
             version: self.table.version,
-            file: std::mem::take(&mut self.name),
+            file: self.name.clone(),
             rows: self.rows,
-            bytes,
-            sha256: digest,
+            bytes: sink.bytes,
+            sha256: disk::hex(&std::mem::take(&mut sink.hash).finalize()),
         })
     }
 
     fn fault(&self, error: &parquet::errors::ParquetError) -> Fault {
         match &self.writer.inner().failed {
-            Some((kind, wanted)) => disk::fault("failed to write", &self.path, &io::Error::from(*kind), *wanted),
-            None => Fault::storage(format!("failed to write `{}`: {error}", self.path.display())),
+            Some((kind, wanted)) => self.store.draft_fault(&self.name, &io::Error::from(*kind), *wanted),
+            None => {
+                let path = store::at(&*self.store, &self.name);
+                Fault::storage(format!("failed to write `{path}`: {error}"))
+            }
         }
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // After a successful close the name is gone already; in every other case the rows are not committed.
-        let _ = fs::remove_file(&self.temporary);
+        // After a successful close there is none any more; in every other case the rows are not committed.
+        self.store.abandon(&self.name);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Reading back: committed parts only, in row order, each checked against its commit before a byte of it is interpreted.
 
 use crate::commit::{Chain, PartRecord};
-use crate::disk;
 use crate::run::Run;
+use crate::store::{self, Store, disk};
 use arrow::array::{
     Array, AsArray, BooleanArray, Float64Array, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
@@ -11,8 +11,8 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use starling_components::Fault;
 use std::collections::{BTreeMap, VecDeque};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::sync::Arc;
 
 /// Rows per batch.
 const BATCH: usize = 8192;
@@ -21,13 +21,17 @@ const BATCH: usize = 8192;
 ///
 /// # Errors
 /// The file is gone, unreadable, cut or changed.
-pub(crate) fn part_bytes(run: &Path, part: &PartRecord) -> Result<Bytes, Fault> {
-    let path = run.join(&part.file);
+pub(crate) fn part_bytes(store: &dyn Store, part: &PartRecord) -> Result<Bytes, Fault> {
+    let path = store::at(store, &part.file);
     let wrong = |why: String| {
-        Fault::records(format!("part `{}` {why}", path.display()))
+        Fault::records(format!("part `{path}` {why}"))
             .advise("restore the file from a copy; what earlier commits name can still be read with `--commit N`")
     };
-    let bytes = fs::read(&path).map_err(|e| wrong(format!("is unreadable: {e}")))?;
+    let bytes = store.read(&part.file).map_err(|e| match e.kind() {
+        _ if store::is_away(store, &e) => store::unreadable(store, format!("part `{path}` is unreadable: {e}"), &e),
+        ErrorKind::NotFound => wrong("is unreadable: there is no such file".into()),
+        _ => wrong(format!("is unreadable: {e}")),
+    })?;
     if bytes.len() as u64 != part.bytes {
         return Err(wrong(format!(
             "is damaged: {} bytes instead of {}",
@@ -38,7 +42,7 @@ pub(crate) fn part_bytes(run: &Path, part: &PartRecord) -> Result<Bytes, Fault> 
     if disk::sha256(&bytes) != part.sha256 {
         return Err(wrong("is damaged: its hash is not the one in the commit".into()));
     }
-    Ok(bytes.into())
+    Ok(bytes)
 }
 
 /// The Parquet reader of a part whose bytes were checked.
@@ -52,12 +56,12 @@ fn unreadable(part: &PartRecord, error: &dyn std::fmt::Display) -> Fault {
 
 /// All committed rows of `table`, in order, batch by batch. A table that the run never wrote has no rows.
 pub fn read_table(run: &Run, table: &str) -> TableRows {
-    read_parts(run.dir(), run.chain(), table)
+    read_parts(run.shared_store(), run.chain(), table)
 }
 
-pub(crate) fn read_parts(dir: &Path, chain: &Chain, table: &str) -> TableRows {
+pub(crate) fn read_parts(store: Arc<dyn Store>, chain: &Chain, table: &str) -> TableRows {
     TableRows {
-        dir: dir.to_owned(),
+        store,
         parts: chain.parts(table).cloned().collect(),
         open: None,
     }
@@ -66,7 +70,7 @@ pub(crate) fn read_parts(dir: &Path, chain: &Chain, table: &str) -> TableRows {
 /// The iterator of [`read_table`]. Ends after the first error.
 #[derive(Debug)]
 pub struct TableRows {
-    dir: PathBuf,
+    store: Arc<dyn Store>,
     parts: VecDeque<PartRecord>,
     open: Option<(PartRecord, ParquetRecordBatchReader)>,
 }
@@ -83,7 +87,7 @@ impl TableRows {
             let Some(part) = self.parts.pop_front() else {
                 return Ok(None);
             };
-            let bytes = part_bytes(&self.dir, &part)?;
+            let bytes = part_bytes(&*self.store, &part)?;
             let reader = open_part(&part, bytes)?.with_batch_size(BATCH).build();
             let reader = reader.map_err(|e| unreadable(&part, &e))?;
             self.open = Some((part, reader));

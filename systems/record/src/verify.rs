@@ -2,11 +2,11 @@
 
 use crate::commit::{Chain, Commit, PartRecord};
 use crate::run::Run;
-use crate::{checkpoint, read, run, schema};
+use crate::store::{self, Place, Store};
+use crate::{checkpoint, read, schema};
 use starling_components::Fault;
 use starling_components::tables;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 /// What [`verify`] found.
 #[derive(Debug, Clone, Default)]
@@ -23,8 +23,8 @@ pub struct Report {
     pub bytes: u64,
     /// Checkpoints that are right.
     pub checkpoints: u64,
-    /// Files that no commit names: what a run that is being written, or was killed, has underway. Not a problem.
-    pub uncommitted: Vec<PathBuf>,
+    /// Files that no commit names, relative to the run: what a run that is being written, or was killed, has underway. Not a problem.
+    pub uncommitted: Vec<String>,
     /// Everything that is wrong, in reading order; empty: the run is whole.
     pub problems: Vec<Fault>,
 }
@@ -36,13 +36,13 @@ impl Report {
     }
 }
 
-/// Verifies the run in `dir`, going on after problems, up to `commit` (the newest if `None`).
+/// Verifies the run at `place`, going on after problems, up to `commit` (the newest if `None`).
 ///
 /// # Errors
 /// There is no run, or no such commit.
-pub fn verify(dir: impl Into<PathBuf>, commit: Option<u64>) -> Result<Report, Fault> {
-    let dir = dir.into();
-    let (chain, broken) = Chain::load_while_good(&dir, commit)?;
+pub fn verify(place: impl Into<Place>, commit: Option<u64>) -> Result<Report, Fault> {
+    let store = place.into().open()?;
+    let (chain, broken) = Chain::load_while_good(&*store, commit)?;
     let mut report = Report {
         commits: chain.commits.len() as u64,
         latest: chain.commits.last().cloned(),
@@ -50,13 +50,13 @@ pub fn verify(dir: impl Into<PathBuf>, commit: Option<u64>) -> Result<Report, Fa
     };
     report.problems.extend(broken);
     for commit in &chain.commits {
-        report.check_parts(&dir, commit);
+        report.check_parts(&*store, commit);
     }
-    let pipeline = run::read_pipeline(&dir).unwrap_or_else(|fault| {
+    let pipeline = store::read_pipeline(&*store).unwrap_or_else(|fault| {
         report.problems.push(fault);
         String::new()
     });
-    let run = Run::new(dir, chain, pipeline, "", None);
+    let run = Run::new(store, chain, pipeline, "", None);
     if let Some(last) = run.latest_commit() {
         report.problems.extend(run.check_pipeline(last).err());
         report.check_checkpoints(&run, last);
@@ -66,9 +66,9 @@ pub fn verify(dir: impl Into<PathBuf>, commit: Option<u64>) -> Result<Report, Fa
 }
 
 impl Report {
-    fn check_parts(&mut self, dir: &Path, commit: &Commit) {
+    fn check_parts(&mut self, store: &dyn Store, commit: &Commit) {
         for part in &commit.parts {
-            match check_part(dir, part) {
+            match check_part(store, part) {
                 Ok(()) => {
                     self.parts += 1;
                     self.bytes += part.bytes;
@@ -100,7 +100,7 @@ impl Report {
     }
 }
 
-fn check_part(dir: &Path, part: &PartRecord) -> Result<(), Fault> {
+fn check_part(store: &dyn Store, part: &PartRecord) -> Result<(), Fault> {
     let wrong = |why: String| Fault::records(format!("part `{}` {why}", part.file));
     let known = tables::ALL.iter().find(|table| table.name == part.table);
     if let Some(table) = known.filter(|table| part.version > table.version) {
@@ -110,7 +110,7 @@ fn check_part(dir: &Path, part: &PartRecord) -> Result<(), Fault> {
         ))
         .advise("use the program that wrote it, or a newer one"));
     }
-    let reader = read::open_part(part, read::part_bytes(dir, part)?)?;
+    let reader = read::open_part(part, read::part_bytes(store, part)?)?;
     let rows = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
     if rows != part.rows {
         return Err(wrong(format!("has {rows} rows instead of {}", part.rows)));

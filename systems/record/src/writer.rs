@@ -1,12 +1,12 @@
-//! The writing thread: rows and commit requests go in at one end of a bounded channel, parts and commits come out on disk.
+//! The writing thread: rows and commit requests go in at one end of a bounded channel, parts and commits come out at the other.
 //!
 //! One thread for all tables, so that a commit is simply the next message: everything before it is in it, nothing after.
-//! A slow disk fills the channel and slows the run; a failing disk ends the thread, and the next call gets its fault.
+//! A slow disk or a slow server fills the channel and slows the run; a failing one ends the thread, and the next call gets its fault.
 
 use crate::commit::{self, Commit, FORMAT, GroupClocks, PartRecord, Status};
 use crate::part::Part;
 use crate::run::{Run, instruction_set};
-use crate::{checkpoint, schema};
+use crate::{checkpoint, schema, store};
 use arrow::datatypes::SchemaRef;
 use bevy_ecs::prelude::*;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -16,7 +16,6 @@ use starling_components::persist::Snapshot;
 use starling_components::specs::KeepCheckpoints;
 use starling_components::table::{Block, ColumnData};
 use std::collections::BTreeMap;
-use std::fs;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -213,12 +212,12 @@ impl Streams {
         let _end = EndGuard(shared);
         for message in receiver {
             if let Err(fault) = self.take(message, shared) {
-                self.discard();
+                self.discard(Some(&fault));
                 lock(&shared.state).failure = Some(self.advised(fault));
                 break;
             }
         }
-        self.discard();
+        self.discard(None);
         self.run
     }
 
@@ -266,7 +265,7 @@ impl Streams {
                 None => {
                     let (commit, index, token) = (self.run.next_number(), stream.closed.len(), self.run.token());
                     let name = format!("{}/{commit:06}-{index:05}-{token}.parquet", table.name);
-                    Part::create(self.run.dir(), name, table, width)?
+                    Part::create(self.run.shared_store(), name, table, width)?
                 }
             };
             let room = usize::try_from(self.part_rows - part.rows).unwrap_or(usize::MAX);
@@ -319,12 +318,16 @@ impl Streams {
         Ok(())
     }
 
-    /// Removes what was written since the last commit; on a full disk this is also what makes room again.
-    fn discard(&mut self) {
-        for stream in std::mem::take(&mut self.tables).into_values() {
-            for part in stream.closed {
-                let _ = fs::remove_file(self.run.dir().join(part.file)); // swept on resume otherwise
-            }
+    /// Removes what was written since the last commit; on a full disk this is also what makes room again. Where nobody knows whether the next
+    /// commit was made, everything stays: it may name these files. So it does where a server just failed and would be waited for again.
+    fn discard(&mut self, fault: Option<&Fault>) {
+        let tables = std::mem::take(&mut self.tables);
+        let away = self.run.store().is_remote() && fault.is_some_and(|fault| fault.kind == FaultKind::Storage);
+        if away || self.run.may_have_committed() {
+            return;
+        }
+        for part in tables.into_values().flat_map(|stream| stream.closed) {
+            let _ = self.run.store().remove(&part.file); // swept on resume otherwise
         }
     }
 
@@ -332,13 +335,13 @@ impl Streams {
         if fault.kind != FaultKind::Storage || fault.advice.is_some() {
             return fault;
         }
-        let dir = self.run.dir().display();
+        let (place, remedy) = (self.run.place(), store::remedy(self.run.store()));
         fault.advise(match self.run.latest_commit() {
             Some(c) => format!(
-                "everything up to tick {} (commit {}) is safe; make room, then `starling resume {dir}`",
+                "everything up to tick {} (commit {}) is safe; {remedy}, then `starling resume {place}`",
                 c.tick, c.commit
             ),
-            None => "nothing was committed yet; make room, then run the pipeline again".to_owned(),
+            None => format!("nothing was committed yet; {remedy}, then run the pipeline again"),
         })
     }
 }

@@ -90,7 +90,7 @@ pub(super) fn origin(place: &str) -> Result<Origin, Problems> {
     }
     let run = Run::open_read_only(place, None)?;
     Ok(Origin::Text {
-        name: run.dir().join("pipeline.toml").display().to_string(),
+        name: format!("{}/pipeline.toml", run.place()),
         text: run.pipeline().to_owned(),
     })
 }

@@ -29,7 +29,7 @@ pub(super) fn restore(world: &mut World, run: &Run, asked: Option<u64>, tick: Op
         })?,
         None => nearest(&kept(run), tick).ok_or_else(|| Fault::records("the run has no checkpoint"))?,
     };
-    let at = Run::open_read_only(run.dir(), Some(commit.commit))?;
+    let at = Run::open_read_only(run.place(), Some(commit.commit))?;
     checkpoint::restore(world, &at)?;
     let place = match tick {
         Some(tick) if commit.tick > tick => format!(", later than the episode's, tick {tick}: older ones are not kept"),

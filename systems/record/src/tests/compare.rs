@@ -173,7 +173,7 @@ fn field_metadata_say_unit_shape_and_meaning() {
     let dir = new_run(Options::default());
     let run = Run::open_read_only(dir.path(), None).unwrap();
     let part = run.chain().parts("trajectories").next().unwrap();
-    let bytes = part_bytes(dir.path(), part).unwrap();
+    let bytes = part_bytes(&*store(dir.path()), part).unwrap();
     let schema = open_part(part, bytes).unwrap().schema().clone();
     for (field, column) in schema.fields().iter().zip(TRAJECTORIES.columns) {
         let says = |key: &str| field.metadata().get(key).map(String::as_str).unwrap_or_default();

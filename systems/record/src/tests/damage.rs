@@ -26,6 +26,10 @@ fn file(dir: &Path, name: &str) -> PathBuf {
     dir.join(name)
 }
 
+fn commit_path(dir: &Path, number: u64) -> PathBuf {
+    dir.join(crate::commit::file_name(number))
+}
+
 /// The last part of `table`.
 fn last_part(dir: &Path, table: &str) -> PathBuf {
     let chain = Chain::load(dir, None).unwrap();
@@ -118,6 +122,23 @@ fn a_corrupted_checkpoint_is_refused_and_an_older_one_can_be_chosen() {
 }
 
 #[test]
+fn nothing_is_set_aside_for_a_commit_without_its_checkpoint() {
+    let dir = stopped_run();
+    fs::remove_file(file(dir.path(), "checkpoints/000001.safetensors")).unwrap();
+    let older = ResumeOptions {
+        commit: Some(1),
+        ..ResumeOptions::default()
+    };
+    let fault = resume_fault(dir.path(), &older);
+    assert!(
+        fault.message.contains("the checkpoint of commit 1") && fault.message.contains("is gone"),
+        "{fault}"
+    );
+    assert!(commit_path(dir.path(), 2).exists());
+    resume(dir.path(), Options::default(), None).unwrap();
+}
+
+#[test]
 fn a_checkpoint_of_another_pipeline_is_refused() {
     let dir = stopped_run();
     // The same text, but a world whose network has another size: what a changed program would do.
@@ -188,7 +209,7 @@ fn a_checkpoint_of_another_pipeline_is_refused() {
 fn rewrite(dir: &Path, change: impl FnOnce(&mut Commit)) {
     let mut commit = Chain::load(dir, None).unwrap().commits.pop().unwrap();
     change(&mut commit);
-    fs::write(crate::commit::path(dir, commit.commit), commit.seal().unwrap()).unwrap();
+    fs::write(commit_path(dir, commit.commit), commit.seal().unwrap()).unwrap();
 }
 
 #[test]
@@ -216,7 +237,7 @@ fn a_part_of_a_newer_table_version_is_refused() {
 #[test]
 fn a_damaged_commit_is_named_and_the_one_before_offered() {
     let dir = stopped_run();
-    let path = crate::commit::path(dir.path(), 2);
+    let path = commit_path(dir.path(), 2);
     let text = fs::read_to_string(&path).unwrap();
     for damaged in [
         "",
@@ -238,7 +259,7 @@ fn a_damaged_commit_is_named_and_the_one_before_offered() {
 
 /// Removing a commit in the middle breaks the chain there.
 fn rewrite_missing(dir: &Path) {
-    let path = crate::commit::path(dir, 1);
+    let path = commit_path(dir, 1);
     let text = fs::read(&path).unwrap();
     fs::remove_file(&path).unwrap();
     let fault = Run::open_read_only(dir, None).unwrap_err();
@@ -253,7 +274,7 @@ fn rewrite_missing(dir: &Path) {
 fn commits_of_two_runs_do_not_mix() {
     let (dir, other) = (stopped_run(), tempfile::tempdir().unwrap());
     run_new(other.path(), Options::default(), Some(6)).unwrap();
-    fs::copy(crate::commit::path(other.path(), 1), crate::commit::path(dir.path(), 1)).unwrap();
+    fs::copy(commit_path(other.path(), 1), commit_path(dir.path(), 1)).unwrap();
     let fault = Run::open_read_only(dir.path(), None).unwrap_err();
     assert!(fault.message.contains("chain"), "{fault}");
 }

@@ -6,6 +6,7 @@ mod mutations;
 mod resume;
 
 use crate::run::{ResumeOptions, Run};
+use crate::store::{Place, Store};
 use crate::{RecordPlugin, finish, start};
 use bevy_app::App;
 use bevy_ecs::prelude::*;
@@ -183,6 +184,11 @@ pub(crate) fn go(app: &mut App, run: Run, stop_at: Option<u64>) -> Result<Snapsh
     let snapshot = save_world(app.world_mut());
     finish(app.world_mut())?;
     Ok(snapshot)
+}
+
+/// The files of the run in `dir`.
+pub(crate) fn store(dir: &Path) -> Arc<dyn Store> {
+    Place::from(dir).open().unwrap()
 }
 
 /// A whole run in `dir`.

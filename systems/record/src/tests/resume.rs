@@ -19,7 +19,7 @@ fn a_run_ends_with_a_finished_commit_that_names_every_row() {
     let rows: u64 = run.chain().parts("trajectories").map(|part| part.rows).sum();
     assert_eq!(rows, 240);
     assert!(run.uncommitted().unwrap().is_empty());
-    assert_eq!(checkpoint::numbers(dir.path()).len(), 3);
+    assert_eq!(checkpoint::files(&*store(dir.path())).len(), 3);
 }
 
 #[test]
@@ -54,15 +54,34 @@ fn a_second_writer_is_told_who_writes() {
     Run::open_for_resume(dir.path(), &ResumeOptions::default()).unwrap();
 }
 
+/// The run in `dir`, opened as if there were no locks.
+fn unlocked(dir: &Path) -> Run {
+    let chain = Chain::load(dir, None).unwrap();
+    Run::new(store(dir), chain, PIPELINE.into(), PROGRAM, None)
+}
+
+#[test]
+fn where_locks_do_not_reach_leftovers_go_when_their_number_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    run_new(dir.path(), Options::default(), Some(5)).unwrap(); // commits 0 and 1
+    let [old, next, later] = [1, 2, 3].map(|number| format!("metrics/{number:06}-00009-0badc0de.parquet"));
+    for name in [&old, &next, &later] {
+        std::fs::write(dir.path().join(name), "of a writer that may be alive").unwrap();
+    }
+    let there = |name: &str| dir.path().join(name).exists();
+    let mut run = unlocked(dir.path());
+    run.sweep().unwrap();
+    assert!(!there(&old) && there(&next) && there(&later));
+    go(&mut app(Options::default()), run, Some(10)).unwrap(); // commit 2
+    assert!(!there(&next) && there(&later));
+    assert!(crate::verify::verify(dir.path(), None).unwrap().is_whole());
+}
+
 #[test]
 fn where_locks_do_not_reach_the_next_commit_fences() {
     let dir = tempfile::tempdir().unwrap();
     run_new(dir.path(), Options::default(), Some(5)).unwrap();
-    let unlocked = || {
-        let chain = Chain::load(dir.path(), None).unwrap();
-        Run::new(dir.path().into(), chain, PIPELINE.into(), PROGRAM, None)
-    };
-    let (first, second) = (unlocked(), unlocked());
+    let (first, second) = (unlocked(dir.path()), unlocked(dir.path()));
     go(&mut app(Options::default()), first, Some(10)).unwrap();
     let fault = go(&mut app(Options::default()), second, Some(10)).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Fenced, "{fault}");
