@@ -78,6 +78,10 @@ pub trait Learn: Send + Sync {
     }
     /// Optimiser steps of one update.
     fn gradient_steps(&self) -> usize;
+    /// Equal parts that the lanes of its environments are cut into: as many processes can share its rollouts at most.
+    fn shards(&self) -> usize {
+        1
+    }
     /// It reads observations before auto-reset.
     fn wants_final_observations(&self) -> bool {
         false

@@ -58,6 +58,21 @@ pub enum EvaluateSet {
     Follow,
 }
 
+/// The order inside [`TickSet::Persist`].
+#[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PersistSet {
+    /// Whether a commit is made is decided.
+    Due,
+    /// What other processes hold comes to the one that commits.
+    Gather,
+    /// The commit is asked for.
+    Commit,
+}
+
+/// A commit is made at the end of this tick. External.
+#[derive(Resource, Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct CommitDue(pub bool);
+
 /// Someone asked the run to stop (a signal): the current tick is finished and committed, then the runner leaves.
 #[derive(Resource, Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct StopRequest(pub bool);

@@ -8,6 +8,7 @@ pub mod engine;
 pub mod exit;
 pub mod file;
 pub mod problem;
+pub mod ranks;
 pub mod statistics;
 
 mod batch;

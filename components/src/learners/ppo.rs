@@ -56,6 +56,16 @@ pub struct PpoSettings {
     pub histograms: bool,
     /// What computes the minibatches.
     pub device: PpoDevice,
+    /// Equal parts that the lanes of the agent's environments are cut into, which as many processes can share out. Samples are shuffled
+    /// within each, and gradients are added over them in one fixed order, so the numbers depend on `shards` and never on how many
+    /// processes there are.
+    #[schemars(range(min = 1))]
+    #[serde(skip_serializing_if = "is_one")]
+    pub shards: usize,
+}
+
+fn is_one(shards: &usize) -> bool {
+    *shards == 1
 }
 
 impl Default for PpoSettings {
@@ -74,6 +84,7 @@ impl Default for PpoSettings {
             bootstrap_truncation: false,
             histograms: false,
             device: PpoDevice::Cpu,
+            shards: 1,
         }
     }
 }

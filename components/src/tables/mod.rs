@@ -4,6 +4,7 @@ pub mod diagnostics;
 pub mod episodes;
 pub mod events;
 pub mod matches;
+pub mod messages;
 pub mod metrics;
 pub mod timings;
 pub mod trajectories;
@@ -19,6 +20,7 @@ pub const ALL: &[&TableSpec] = &[
     &trajectories::TRAJECTORIES,
     &diagnostics::DIAGNOSTICS,
     &timings::TIMINGS,
+    &messages::MESSAGES,
 ];
 
 const fn column(

@@ -82,7 +82,7 @@ fn one(
     let joined = Run::open_for_resume(&dir, &options)?;
     let app = starling.world(&pipeline)?;
     resources.check_memory(&app)?;
-    session::drive(context, app, &pipeline, joined, resources)
+    session::drive(context, app, &pipeline, Ok(joined), resources)
 }
 
 fn parts(folder: &Folder, run: &BatchRun) -> Result<Vec<JoinPart>, Fault> {

@@ -88,6 +88,7 @@ pub(crate) fn run(starling: &Starling, context: Context, command: BatchCommand) 
             executor::start(context, &folder, &options)
         }
         BatchCommand::Join(args) => {
+            args.resources.alone()?;
             args.resources.set_threads();
             join::all(starling, context, &Folder::open(&args.batch)?, &args.resources)
         }
@@ -197,6 +198,7 @@ fn start_or_go_on(
         context.talk(&format!("{}: finished before", job.name));
         return Ok(Exit::Finished);
     }
+    resources.alone()?;
     resources.set_threads();
     let begun = newest.is_some();
     let mut resources = resources.clone();
@@ -230,7 +232,7 @@ fn start_or_go_on(
         None => Run::create(&dir, &pipeline.text(), session::PROGRAM)?,
     };
     context.talk(&format!("{}: {}", job.name, settings(folder, job)));
-    let exit = session::drive(context, app, &pipeline, run, &resources)?;
+    let exit = session::drive(context, app, &pipeline, Ok(run), &resources)?;
     let there = newest_commit(&dir)?.is_some_and(|commit| done(&commit, job));
     Ok(if there { Exit::Finished } else { exit })
 }

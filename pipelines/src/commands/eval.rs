@@ -124,5 +124,5 @@ pub(crate) fn run(starling: &Starling, context: Context, args: EvalArgs) -> Resu
     let dir = args.out.clone().unwrap_or_else(|| fresh(&pipeline));
     let run = Run::create(&dir, &pipeline.text(), session::PROGRAM)?;
     context.talk(&format!("{} -> {}", pipeline.head.about, dir.display()));
-    session::drive(context, app, &pipeline, run, &args.resources)
+    session::drive(context, app, &pipeline, Ok(run), &args.resources)
 }

@@ -25,10 +25,13 @@ mod records;
 pub(crate) mod session;
 mod stages;
 
+pub(crate) use session::ResourceArgs;
+
 use crate::engine::Starling;
 use crate::exit::{self, Exit};
 use crate::file::layers::Overrides;
 use crate::problem::Problems;
+use crate::ranks;
 use crate::terminal;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -167,10 +170,12 @@ pub(crate) fn run<S: Into<std::ffi::OsString> + Clone>(
         Command::Completions(args) => Ok(completions::run(context, &args)),
         Command::Docs(args) => docs::run(starling, args),
     };
-    result.unwrap_or_else(|problems| {
+    let exit = result.unwrap_or_else(|problems| {
         context.report(&problems);
         Exit::of(&problems)
-    })
+    });
+    ranks::leave();
+    exit
 }
 
 /// Clap compares by likeness and misses swapped letters (`rnu`), which are the commonest slips.

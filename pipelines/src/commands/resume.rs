@@ -7,7 +7,11 @@ use crate::exit::Exit;
 use crate::file::Pipeline;
 use crate::file::layers::{Origin, Overrides};
 use crate::problem::Problems;
+use crate::ranks;
+use bevy_app::App;
 use clap::Args;
+use starling_components::Fault;
+use starling_components::ranks::Ranks;
 use starling_record::{ResumeOptions, Run};
 use std::path::PathBuf;
 
@@ -30,7 +34,23 @@ pub(crate) struct ResumeArgs {
 }
 
 pub(crate) fn run(starling: &Starling, context: Context, args: ResumeArgs) -> Result<Exit, Problems> {
+    let ranks = args.resources.ranks(starling)?;
     args.resources.set_threads();
+    if !ranks.leads() {
+        return Ok(ranks::follow(starling, &args.resources, &ranks));
+    }
+    // The others learn of whatever goes wrong before the run is open.
+    let mut opened = None;
+    let built = open(starling, &args, &ranks).map(|(run, pipeline, app)| {
+        opened = Some(run);
+        (pipeline, app)
+    });
+    let (pipeline, app) = ranks::share_pipeline(&ranks, built)?;
+    let run = opened.ok_or_else(|| Fault::run("the run was not opened"));
+    session::drive(context, app, &pipeline, run, &args.resources)
+}
+
+fn open(starling: &Starling, args: &ResumeArgs, ranks: &Ranks) -> Result<(Run, Pipeline, App), Problems> {
     let options = ResumeOptions {
         commit: args.commit,
         allow_other_bits: args.allow_other_bits,
@@ -42,9 +62,9 @@ pub(crate) fn run(starling: &Starling, context: Context, args: ResumeArgs) -> Re
         None => pipeline,
         Some(backend) => starling.load(&origin(&run), &stepped_by(backend, &pipeline))?,
     };
-    let app = starling.world(&pipeline)?;
+    let app = starling.world_among(&pipeline, ranks)?;
     args.resources.check_memory(&app)?;
-    session::drive(context, app, &pipeline, run, &args.resources)
+    Ok((run, pipeline, app))
 }
 
 /// Every environment on `backend`.

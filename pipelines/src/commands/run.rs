@@ -8,7 +8,10 @@ use crate::exit::Exit;
 use crate::file::Pipeline;
 use crate::file::layers::Origin;
 use crate::problem::Problems;
+use crate::ranks;
+use bevy_app::App;
 use clap::Args;
+use starling_components::ranks::Ranks;
 use starling_record::Run;
 use std::path::{Path, PathBuf};
 
@@ -28,16 +31,19 @@ pub(crate) struct RunArgs {
 }
 
 pub(crate) fn run(starling: &Starling, context: Context, args: RunArgs) -> Result<Exit, Problems> {
+    let ranks = args.resources.ranks(starling)?;
     args.resources.set_threads();
-    let origin = Origin::of_argument(&args.pipeline)?;
-    let pipeline = starling.load(&origin, &args.overrides.overrides())?;
-    let app = starling.world(&pipeline)?;
-    args.resources.check_memory(&app)?;
+    if !ranks.leads() {
+        return Ok(ranks::follow(starling, &args.resources, &ranks));
+    }
+    let (pipeline, app) = ranks::share_pipeline(&ranks, build(starling, &args, &ranks))?;
     let dir = args.out.clone().unwrap_or_else(|| fresh(&pipeline));
-    let run = Run::create(dir, &pipeline.text(), session::PROGRAM)?;
-    context.talk(&format!("{} -> {}", pipeline.head.name, run.place()));
-    if !pipeline.head.about.is_empty() {
-        context.talk(&pipeline.head.about);
+    let run = Run::create(dir, &pipeline.text(), session::PROGRAM);
+    if let Ok(run) = &run {
+        context.talk(&format!("{} -> {}", pipeline.head.name, run.place()));
+        if !pipeline.head.about.is_empty() {
+            context.talk(&pipeline.head.about);
+        }
     }
     if let Some(sweep) = &pipeline.sweep {
         let (runs, file) = (sweep.len(), &args.pipeline);
@@ -46,6 +52,14 @@ pub(crate) fn run(starling: &Starling, context: Context, args: RunArgs) -> Resul
         ));
     }
     session::drive(context, app, &pipeline, run, &args.resources)
+}
+
+fn build(starling: &Starling, args: &RunArgs, ranks: &Ranks) -> Result<(Pipeline, App), Problems> {
+    let origin = Origin::of_argument(&args.pipeline)?;
+    let pipeline = starling.load(&origin, &args.overrides.overrides())?;
+    let app = starling.world_among(&pipeline, ranks)?;
+    args.resources.check_memory(&app)?;
+    Ok((pipeline, app))
 }
 
 /// `seed0`, then `seed0-2`, `seed0-3`, ...: the first that does not exist.

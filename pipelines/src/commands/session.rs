@@ -1,17 +1,19 @@
 //! What `run` and `resume` share: threads, signals, the loop with a person watching, and the last words.
 
 use super::{Context, show};
-use crate::engine::{self, End, Limits, Progress, Signals, Snapshot};
+use crate::engine::{self, End, Limits, Progress, Signals, Snapshot, Starling};
 use crate::exit::Exit;
 use crate::file::Pipeline;
 use crate::plot;
 use crate::problem::Problems;
+use crate::ranks::{self, Choice};
 use bevy_app::App;
 use bevy_ecs::prelude::*;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use starling_components::Fault;
 use starling_components::parameters::Replicas;
+use starling_components::ranks::Ranks;
 use starling_record::{Place, Run};
 use starling_simulate::device::Graphics;
 use std::time::{Duration, Instant};
@@ -34,9 +36,22 @@ pub(crate) struct ResourceArgs {
     /// Leave after so many ticks, as if interrupted
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     ticks: Option<u64>,
+    /// Whether several processes share the run: docs/ranks.md
+    #[arg(long, value_enum, default_value_t = Choice::Auto)]
+    ranks: Choice,
 }
 
 impl ResourceArgs {
+    /// The processes that share the run.
+    pub(super) fn ranks(&self, starling: &Starling) -> Result<Ranks, Fault> {
+        ranks::join(starling, self.ranks)
+    }
+
+    /// Refuses several processes, for commands that do not share what they do.
+    pub(crate) fn alone(&self) -> Result<(), Fault> {
+        ranks::alone(self.ranks)
+    }
+
     /// Sets the number of threads. The pool belongs to the process, so in a process that runs several commands the first one counts.
     pub(crate) fn set_threads(&self) {
         set_threads(self.threads.map(usize::from));
@@ -53,24 +68,39 @@ impl ResourceArgs {
     }
 }
 
-/// Sets the number of threads of the process's pool; all cores if not given. The calling thread is one of them, so that no tick waits for
+/// Sets the number of threads of the process's pool; all cores if not given, or this process's share of them where a launcher started several
+/// on this machine. The calling thread is one of them, so that no tick waits for
 /// another thread to wake.
 pub(super) fn set_threads(threads: Option<usize>) {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0));
+    let shared = || {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let processes = ranks::on_this_machine();
+        if processes > 1 { (cores / processes).max(1) } else { 0 }
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or_else(shared));
     let _ = pool.use_current_thread().build_global();
 }
 
-/// Records into `run` and ticks `app` to the end, or until someone stops it.
+/// Records into `run`, if it could be opened, and ticks `app` to the end, or until someone stops it.
 pub(crate) fn drive(
     context: Context,
     mut app: App,
     pipeline: &Pipeline,
-    run: Run,
+    run: Result<Run, Fault>,
     resources: &ResourceArgs,
 ) -> Result<Exit, Problems> {
-    let place = run.place().clone();
-    let signals = Signals::listen()?;
-    starling_record::start(app.world_mut(), run)?;
+    let world = app.world_mut();
+    let ranks = world.resource::<Ranks>().clone();
+    let signals = Signals::listen();
+    let (place, started) = match run {
+        Ok(run) => (Some(run.place().clone()), starling_record::start(world, run)),
+        Err(fault) => (None, Err(fault)),
+    };
+    let listening = signals.as_ref().map(drop).map_err(Clone::clone);
+    ranks::share_state(&ranks, world, listening.and(started))?;
+    let (Some(place), signals) = (place, signals?) else {
+        return Err(Fault::run("the run was not opened").into());
+    };
     for note in &app.world().resource::<Graphics>().notes {
         context.talk(note);
     }

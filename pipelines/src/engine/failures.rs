@@ -22,6 +22,11 @@ pub(crate) fn keep(mut error: BevyError, context: ErrorContext) {
     let message = format!("{} `{}` {}", context.kind(), context.name(), what.trim());
     let fault = Fault::run(message)
         .advise("this is a bug: report it with the pipeline; the run can be resumed from its last commit");
+    put(fault);
+}
+
+/// Keeps one more.
+pub(crate) fn put(fault: Fault) {
     KEPT.with_borrow_mut(|kept| kept.push(fault));
 }
 

@@ -24,12 +24,14 @@ use crate::exit::Exit;
 use crate::file::layers::{Origin, Overrides};
 use crate::file::{self, Pipeline};
 use crate::problem::Problems;
+use crate::ranks::traffic;
 use crate::sources;
 use bevy_app::{App, Plugins};
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::SingleThreadedExecutor;
 use starling_components::persist::PersistenceTable;
 use starling_components::profile::Profile;
+use starling_components::ranks::Ranks;
 use starling_components::registry::Registry;
 use starling_components::schedule::{
     Build, BuildSet, MemoryEstimate, PipelineFolder, RunSeed, StopRequest, Tick, TickSet,
@@ -44,6 +46,7 @@ type AddPlugin = Box<dyn Fn(&mut App)>;
 /// The program, with the plugins it has.
 pub struct Starling {
     plugins: Vec<AddPlugin>,
+    ranks: Ranks,
 }
 
 impl Default for Starling {
@@ -55,7 +58,11 @@ impl Default for Starling {
 impl Starling {
     /// The program with everything that comes with it.
     pub fn new() -> Self {
-        Self { plugins: Vec::new() }
+        let alone = Self {
+            plugins: Vec::new(),
+            ranks: Ranks::default(),
+        };
+        alone
             .add_plugins(starling_simulate::SimulatePlugin)
             .add_plugins(starling_learn::LearnPlugin)
             .add_plugins(starling_record::RecordPlugin)
@@ -68,6 +75,18 @@ impl Starling {
             app.add_plugins(plugins.clone());
         }));
         self
+    }
+
+    /// The program as one of several that share their runs; without this, `run` and `resume` look for others by MPI.
+    #[must_use]
+    pub fn among(mut self, ranks: Ranks) -> Self {
+        self.ranks = ranks;
+        self
+    }
+
+    /// Those that it was told to share its runs with.
+    pub fn ranks(&self) -> &Ranks {
+        &self.ranks
     }
 
     /// Does what the command line says and gives the exit code.
@@ -90,12 +109,14 @@ impl Starling {
             .init_resource::<MemoryEstimate>()
             .init_resource::<StopRequest>()
             .init_resource::<PipelineFolder>()
+            .init_resource::<Ranks>()
             .insert_resource(RunSeed(0));
         app.set_error_handler(failures::keep);
         order(&mut app);
         timing::add(&mut app);
         progress::add(&mut app);
         ticks::add(&mut app);
+        traffic::add(&mut app);
         declare(&mut app.world_mut().resource_mut::<PersistenceTable>());
         for plugin in &self.plugins {
             plugin(&mut app);
@@ -143,7 +164,16 @@ impl Starling {
     /// # Errors
     /// Everything that the builders refuse, each in its place.
     pub fn world(&self, pipeline: &Pipeline) -> Result<App, Problems> {
+        self.world_among(pipeline, &Ranks::default())
+    }
+
+    /// As [`Starling::world`], in one of several processes that share the run.
+    ///
+    /// # Errors
+    /// As there; what so many processes cannot share.
+    pub fn world_among(&self, pipeline: &Pipeline, ranks: &Ranks) -> Result<App, Problems> {
         let mut app = self.app();
+        app.insert_resource(ranks.clone());
         build(&mut app, pipeline)?;
         Ok(app)
     }
@@ -184,7 +214,13 @@ fn order(app: &mut App) {
     });
 }
 
-fn no_faults(faults: Res<Faults>) -> bool {
+fn no_faults(faults: Res<Faults>, ranks: Res<Ranks>) -> bool {
+    if failures::any() && ranks.several() {
+        // The others wait for something that this process was about to say.
+        let kept = failures::take();
+        ranks.abort(kept.first().map_or("a system failed", |fault| &fault.message));
+        kept.into_iter().for_each(failures::put);
+    }
     faults.0.is_empty() && !failures::any()
 }
 
@@ -198,6 +234,8 @@ fn declare(table: &mut PersistenceTable) {
         .derived::<MemoryEstimate>()
         .derived::<PipelineFolder>()
         .derived::<RunSeed>()
+        .external::<Ranks>()
+        .external::<traffic::Told>()
         .external::<Faults>()
         .external::<Outbox>()
         .external::<StopRequest>()

@@ -10,7 +10,7 @@ use starling_components::{EntityName, Faults};
 use std::collections::BTreeMap;
 
 /// Numbers that are shown where they are recorded, in this order.
-const SHOWN: &[&str] = &["policy_loss", "value_loss", "entropy"];
+const SHOWN: &[&str] = &["fitness_mean", "policy_loss", "value_loss", "entropy"];
 
 /// The numbers of the last tick.
 #[derive(Resource, Debug, Clone, Default)]

@@ -1,6 +1,6 @@
-//! The samples of one update: this agent's rows of all its rollouts, with advantages and targets.
+//! The samples of one update: this agent's rows of all its rollouts, or of a part of their lanes, with advantages and targets.
 
-use crate::columns::{Columns, own_rows};
+use crate::columns::{Columns, LanePart, own_rows};
 use crate::memories::Memories;
 use crate::network::Network;
 use crate::real::wide;
@@ -50,14 +50,6 @@ impl Batch {
         }
     }
 
-    /// Samples that are learnt from, of these units.
-    pub(crate) fn samples_of(&self, units: &[u32]) -> usize {
-        match self.memories.steps {
-            0 => units.len(),
-            _ => self.memories.decisions_of(units),
-        }
-    }
-
     /// All samples of these units, in the order in which a network reads them.
     pub(crate) fn expand(&self, units: &[u32], samples: &mut Vec<u32>) {
         samples.clear();
@@ -72,9 +64,10 @@ impl Batch {
         rows * (8 + 4 * 4 + 4 * 4 + 3 + 4)
     }
 
-    /// Takes in all experience.
+    /// Takes in a part of the lanes of all experience.
     pub(crate) fn fill(
         &mut self,
+        part: LanePart,
         settings: &PpoSettings,
         network: &Network,
         parameters: &[f32],
@@ -88,7 +81,7 @@ impl Batch {
         self.targets.clear();
         self.memories.clear(network);
         for (index, one) in experience.iter().enumerate() {
-            self.columns.fill(one, context);
+            self.columns.fill(one, part, context);
             if settings.bootstrap_truncation {
                 self.columns
                     .add_values_beyond(settings.gamma as f32, network, parameters, one, context)?;
@@ -111,7 +104,7 @@ impl Batch {
 
     fn append(&mut self, experience: u32, one: &Experience<'_>) {
         let rollout = one.rollout;
-        for (i, row) in own_rows(one).enumerate() {
+        for (i, row) in own_rows(one, self.columns.lanes.clone()).enumerate() {
             if self.columns.active.get(i) == Some(&0) {
                 continue;
             }
@@ -189,17 +182,26 @@ impl Batch {
         (stride > 0).then(|| &rollout.legal[place.row as usize * stride..][..moves])
     }
 
-    /// `1 - var(target - value) / var(target)`: 1 if the values of acting foresaw everything; 0 where targets do not vary.
-    pub(crate) fn explained_variance(&self) -> f64 {
+    /// Sums of the targets and of what the values of acting left of them.
+    pub(crate) fn target_sums(&self) -> [f64; 2] {
         let samples = || (0..self.targets.len()).filter(|&i| !self.memories.waits(i as u32));
-        let variance = |x: &dyn Fn(usize) -> f64| {
-            let n = self.samples().max(1) as f64;
-            let mean = samples().map(x).sum::<f64>() / n;
-            samples().map(|i| (x(i) - mean) * (x(i) - mean)).sum::<f64>() / n
-        };
-        let total = variance(&|i| f64::from(self.targets[i]));
-        let left = variance(&|i| f64::from(self.targets[i]) - f64::from(self.values[i]));
-        if total > 0.0 { 1.0 - left / total } else { 0.0 }
+        let sum = |x: &dyn Fn(usize) -> f64| samples().map(x).sum::<f64>();
+        [sum(&|i| self.target(i)), sum(&|i| self.left(i))]
+    }
+
+    /// Sums of their squared distances from these means.
+    pub(crate) fn target_squares(&self, means: [f64; 2]) -> [f64; 2] {
+        let samples = || (0..self.targets.len()).filter(|&i| !self.memories.waits(i as u32));
+        let sum = |x: &dyn Fn(usize) -> f64, mean: f64| samples().map(|i| (x(i) - mean) * (x(i) - mean)).sum::<f64>();
+        [sum(&|i| self.target(i), means[0]), sum(&|i| self.left(i), means[1])]
+    }
+
+    fn target(&self, i: usize) -> f64 {
+        f64::from(self.targets[i])
+    }
+
+    fn left(&self, i: usize) -> f64 {
+        f64::from(self.targets[i]) - f64::from(self.values[i])
     }
 }
 

@@ -15,6 +15,7 @@ use starling_components::memory::LearnerMemory;
 use starling_components::parameters::{OptimizerState, Parameters, Replicas};
 use starling_components::quantity::Quantity;
 use starling_components::random::{Key, Purpose};
+use starling_components::ranks::Ranks;
 use starling_components::registry::Registry;
 use starling_components::schedule::{MemoryEstimate, RunSeed};
 use starling_components::simulate::LiveEnvironment;
@@ -40,6 +41,8 @@ struct Seats {
     masks: bool,
     /// Who sits in its seats changes.
     change: bool,
+    /// Of each environment that it sits in.
+    lanes: Vec<usize>,
 }
 
 type EnvironmentItem<'a> = (Entity, &'a EntityName, &'a EnvironmentSpec, Option<&'a LiveEnvironment>);
@@ -67,9 +70,11 @@ pub(crate) fn build_agents(
     records: Query<'_, '_, &RecordSpec>,
     registry: Res<'_, Registry>,
     seed: Res<'_, RunSeed>,
+    ranks: Option<Res<'_, Ranks>>,
     mut memory: ResMut<'_, MemoryEstimate>,
 ) -> Result<(), Vec<Fault>> {
     let mut faults = Vec::new();
+    let ranks = ranks.as_deref().cloned().unwrap_or_default();
     let diagnostics = records.iter().any(|record| record.diagnostics.is_some());
     let mut environments: Vec<_> = environments.iter().collect();
     environments.sort_by_key(|(_, name, ..)| *name);
@@ -132,6 +137,8 @@ pub(crate) fn build_agents(
                     masks: seats.masks,
                     seats_change: seats.change,
                     diagnostics,
+                    lanes: seats.lanes.clone(),
+                    ranks: ranks.clone(),
                 };
                 let learner = build_learner(spec, &agent, &datasets, &registry)?;
                 let key = Key::of_seed(seed.0).entity(name);
@@ -230,6 +237,9 @@ fn seats_of(name: &EntityName, environments: &[EnvironmentItem<'_>], evaluations
         let Some(live) = live else { continue };
         let shape = live.0.shape();
         let own = spec.seats_of(&name.key).into_iter();
+        if own.len() > 0 {
+            seats.lanes.push(spec.lanes as usize);
+        }
         for seat in own.filter(|&seat| seat < shape.seats.len()) {
             seats.rows_vary |= shape.turns;
             seats.masks |= shape.masks;
@@ -366,6 +376,21 @@ fn build_learner(
                 learner.kind
             );
             let advice = "learn by `ppo`, or leave `gru` and `lstm` out of the policy";
+            faults.push(Fault::pipeline(message).advise(advice).within(["learner"]));
+            Err(faults)
+        }
+        Ok(built) if built.shards() < agent.ranks.size() => {
+            let (shards, ranks) = (built.shards(), agent.ranks.size());
+            let message = match shards {
+                1 => format!(
+                    "what `{}` learns from is not cut into shards, and {ranks} processes share the run",
+                    learner.kind
+                ),
+                _ => format!("{shards} shards cannot be shared out among {ranks} processes"),
+            };
+            let advice = format!(
+                "`learner.ppo` with `shards` = {ranks} or more; or start as many processes as there are shards at most"
+            );
             faults.push(Fault::pipeline(message).advise(advice).within(["learner"]));
             Err(faults)
         }

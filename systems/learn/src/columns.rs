@@ -1,4 +1,4 @@
-//! One experience as `[steps, lanes x own seats]`: what generalised advantage estimation works on.
+//! A part of the lanes of one experience as `[steps, lanes x own seats]`: what generalised advantage estimation works on.
 
 use crate::gae::{GaeSettings, gae};
 use crate::network::Network;
@@ -7,10 +7,32 @@ use starling_components::fault::Fault;
 use starling_components::learn::{Experience, LearnContext};
 use starling_components::learners::ppo::PpoSettings;
 use starling_components::spaces::Observations;
+use std::ops::Range;
 
-/// One experience as `[steps, lanes x own seats]`.
+/// One of several equal parts of all lanes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LanePart {
+    pub(crate) index: usize,
+    pub(crate) of: usize,
+}
+
+impl LanePart {
+    /// All lanes.
+    #[cfg(test)]
+    pub(crate) const ALL: Self = Self { index: 0, of: 1 };
+
+    /// The part of `lanes` lanes, which the parts divide.
+    pub(crate) fn range(self, lanes: usize) -> Range<usize> {
+        let each = lanes / self.of;
+        self.index * each..(self.index + 1) * each
+    }
+}
+
+/// A part of the lanes of one experience as `[steps, lanes x own seats]`.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
+    /// The lanes, of the rollout's.
+    pub(crate) lanes: Range<usize>,
     rewards: Vec<f32>,
     values: Vec<f32>,
     /// The transition ended an episode, 0/1.
@@ -22,22 +44,24 @@ pub(crate) struct Columns {
     pub(crate) targets: Vec<f32>,
 }
 
-/// Rows of the rollout that belong to the agent, step by step.
-pub(crate) fn own_rows<'a>(one: &Experience<'a>) -> impl Iterator<Item = usize> + 'a {
+/// Rows of the rollout that belong to the agent in some lanes, step by step.
+pub(crate) fn own_rows<'a>(one: &Experience<'a>, lanes: Range<usize>) -> impl Iterator<Item = usize> + 'a {
     let (rollout, seats) = (one.rollout, one.seats);
-    (0..rollout.steps * rollout.lanes).flat_map(move |cell| seats.iter().map(move |&seat| cell * rollout.seats + seat))
+    let cells = (0..rollout.steps).flat_map(move |step| lanes.clone().map(move |lane| step * rollout.lanes + lane));
+    cells.flat_map(move |cell| seats.iter().map(move |&seat| cell * rollout.seats + seat))
 }
 
 impl Columns {
-    /// Takes in one experience.
-    pub(crate) fn fill(&mut self, one: &Experience<'_>, context: &LearnContext) {
+    /// Takes in a part of the lanes of one experience.
+    pub(crate) fn fill(&mut self, one: &Experience<'_>, part: LanePart, context: &LearnContext) {
         let (rollout, seats) = (one.rollout, one.seats);
+        self.lanes = part.range(rollout.lanes);
         self.rewards.clear();
         self.values.clear();
         self.done.clear();
         self.active.clear();
         self.last_values.clear();
-        for row in own_rows(one) {
+        for row in own_rows(one, self.lanes.clone()) {
             let cell = row / rollout.seats;
             let reward = context.task_weight * rollout.rewards[row] + context.shaped_weight * rollout.shaped[row];
             let own = one.owns(row);
@@ -51,7 +75,7 @@ impl Columns {
                 (None, None) => {}
             }
         }
-        for lane in 0..rollout.lanes {
+        for lane in self.lanes.clone() {
             let row = |&seat: &usize| (rollout.steps * rollout.lanes + lane) * rollout.seats + seat;
             self.last_values
                 .extend(seats.iter().map(|seat| rollout.values[row(seat)]));
@@ -75,10 +99,11 @@ impl Columns {
             ));
         };
         let cut_off = |cell: usize| rollout.truncated[cell] != 0 && rollout.terminated[cell] == 0;
-        let (own, numbers) = (rollout.lanes * one.seats.len(), network.carry());
+        let (own, numbers) = (self.lanes.len() * one.seats.len(), network.carry());
         let (mut carry, mut next) = (vec![0.0; numbers], vec![0.0; numbers]);
         for column in 0..own {
-            let (lane, seat) = (column / one.seats.len(), one.seats[column % one.seats.len()]);
+            let lane = self.lanes.start + column / one.seats.len();
+            let seat = one.seats[column % one.seats.len()];
             let last = (0..rollout.steps).rfind(|step| cut_off(step * rollout.lanes + lane));
             let place = lane * rollout.seats + seat;
             if numbers > 0 {

@@ -13,8 +13,10 @@ pub mod distribution;
 pub mod dqn;
 pub mod dqn_loss;
 mod dqn_report;
+mod evolve;
 mod fresh;
 pub mod gae;
+mod lane_shard;
 pub mod learner;
 pub mod measure;
 mod memories;
@@ -29,6 +31,7 @@ mod real;
 mod replay;
 mod report;
 mod snapshots;
+pub mod strategies;
 mod train;
 
 pub use plugin::{LearnPlugin, register};

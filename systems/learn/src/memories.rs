@@ -44,13 +44,6 @@ impl Memories {
     pub(crate) fn decisions(&self) -> usize {
         self.decisions.iter().map(|&count| count as usize).sum()
     }
-    /// As [`Memories::decisions`], of these columns.
-    pub(crate) fn decisions_of(&self, columns: &[u32]) -> usize {
-        columns
-            .iter()
-            .map(|&column| self.decisions[column as usize] as usize)
-            .sum()
-    }
     /// Nothing is learnt from this sample: the seat was idle, or somebody else's.
     #[inline(always)]
     pub(crate) fn waits(&self, index: u32) -> bool {
@@ -69,7 +62,7 @@ impl Memories {
     pub(crate) fn append(&mut self, one: &Experience<'_>, columns: &Columns, mut add: impl FnMut(Row)) {
         let rollout = one.rollout;
         self.steps = rollout.steps;
-        let own = rollout.lanes * one.seats.len();
+        let own = columns.lanes.len() * one.seats.len();
         let stride = rollout.carry.len() / (rollout.lanes * rollout.seats).max(1);
         let waits = |i: usize| columns.active.get(i) == Some(&0);
         for column in 0..own {
@@ -79,7 +72,7 @@ impl Memories {
                 continue;
             }
             let seat = one.seats[column % one.seats.len()];
-            let place = column / one.seats.len() * rollout.seats + seat;
+            let place = (columns.lanes.start + column / one.seats.len()) * rollout.seats + seat;
             self.decisions.push(decisions as u32);
             self.carry
                 .extend_from_slice(&rollout.carry[place * stride..][..self.numbers]);

@@ -3,6 +3,7 @@
 use crate::behaviour_cloning::BehaviourCloning;
 use crate::build::{AgentNetwork, build_agents};
 use crate::dqn::Dqn;
+use crate::evolve;
 use crate::fresh::fresh;
 use crate::learner::LearnerSlot;
 use crate::network::conv::Conv;
@@ -17,11 +18,14 @@ use crate::optimizer::OptimizerSlot;
 use crate::optimizer::adam::Adam;
 use crate::ppo::Ppo;
 use crate::snapshots::{self, Snapshots};
+use crate::strategies::StrategySlot;
+use crate::strategies::open_es::OpenEs;
 use crate::train::learn;
 use bevy_app::{App, Plugin};
 use bevy_ecs::prelude::*;
 use starling_components::act::Policy;
 use starling_components::demonstrations::Demonstrations;
+use starling_components::evolve::{LiveStrategy, Scores};
 use starling_components::imports::Imported;
 use starling_components::layers::Activation;
 use starling_components::layers::conv::ConvSettings;
@@ -43,7 +47,8 @@ use starling_components::parameters::{OptimizerState, Parameters};
 use starling_components::persist::PersistenceTable;
 use starling_components::registry::Registry;
 use starling_components::schedule::{Build, BuildSet, EvaluateSet, Tick, TickSet, report};
-use starling_components::specs::{AgentSpec, DatasetSpec};
+use starling_components::specs::{AgentSpec, DatasetSpec, EvolveSpec};
+use starling_components::strategies::open_es::OpenEsSettings;
 
 /// Networks, optimisers and learners for a pipeline.
 #[derive(Debug, Default, Clone, Copy)]
@@ -62,11 +67,16 @@ impl Plugin for LearnPlugin {
             .derived::<Policy>()
             .derived::<AgentNetwork>()
             .derived::<Learner>()
+            .derived::<EvolveSpec>()
+            .derived::<LiveStrategy>()
+            .derived::<Scores>()
+            .derived::<evolve::Steps>()
             .derived::<Imported>()
             .derived::<Demonstrations>()
             .derived::<DatasetSpec>()
             .derived::<AgentSpec>();
         app.add_systems(Build, build_agents.pipe(report).in_set(BuildSet::Agents));
+        app.add_systems(Build, evolve::build.pipe(report).in_set(BuildSet::Plans));
         app.add_systems(Build, snapshots::plan.pipe(report).in_set(BuildSet::Plans));
         app.add_systems(
             Tick,
@@ -75,13 +85,22 @@ impl Plugin for LearnPlugin {
                 snapshots::inherit.pipe(report).in_set(EvaluateSet::Inherit),
             ),
         );
-        app.add_systems(Tick, learn.pipe(report).in_set(TickSet::Learn));
+        app.add_systems(
+            Tick,
+            (learn.pipe(report), evolve::step.pipe(report))
+                .chain()
+                .in_set(TickSet::Learn),
+        );
     }
 }
 
 /// The kinds and tables that this crate brings: the explicit list.
 pub fn register(registry: &mut Registry) {
-    registry.table::<AgentSpec>("agent").table::<DatasetSpec>("dataset");
+    registry
+        .table::<AgentSpec>("agent")
+        .table::<DatasetSpec>("dataset")
+        .table::<EvolveSpec>("evolve");
+    registry.kind::<StrategySlot, OpenEsSettings>(OpenEs::build);
     registry
         .kind::<LayerSlot, DenseSettings>(Dense::build)
         .kind::<LayerSlot, ConvSettings>(Conv::build)

@@ -69,6 +69,21 @@ impl LossSums {
         self.approx_kl += other.approx_kl;
         self.clipped += other.clipped;
     }
+    /// The sums as numbers, to be added elsewhere.
+    pub(crate) fn numbers(&self) -> [f64; 5] {
+        [self.policy, self.value, self.entropy, self.approx_kl, self.clipped]
+    }
+    /// What [`LossSums::numbers`] gave; zeros where there are too few.
+    pub(crate) fn of(numbers: &[f64]) -> Self {
+        let at = |index: usize| numbers.get(index).copied().unwrap_or(0.0);
+        Self {
+            policy: at(0),
+            value: at(1),
+            entropy: at(2),
+            approx_kl: at(3),
+            clipped: at(4),
+        }
+    }
     /// The total loss, given sums over `n` samples.
     pub fn total(&self, settings: &LossSettings<f64>, n: f64) -> f64 {
         (self.policy + settings.value_weight * self.value - settings.entropy_weight * self.entropy) / n
@@ -127,16 +142,28 @@ pub fn value_loss<T: Real>(settings: &LossSettings<T>, s: &Sample<T>, sums: &mut
 
 /// Mean and the factor that brings the population standard deviation to 1: `1 / (std + 1e-8)`. Summed in `f64` in the order given.
 pub fn normaliser<T: Real>(advantages: impl Iterator<Item = T> + Clone) -> (T, T) {
-    let (sum, n) = advantages
-        .clone()
-        .fold((0.0, 0.0), |(sum, n), a| (sum + a.wide(), n + 1.0));
+    let (sum, n) = advantage_sum(advantages.clone());
     if n == 0.0 {
         return (T::ZERO, T::ONE);
     }
     let mean = sum / n;
-    let squares = advantages.fold(0.0, |sum, a| {
+    (T::of(mean), scale(advantage_squares(advantages, mean), n))
+}
+
+/// Sum and number of some advantages.
+pub(crate) fn advantage_sum<T: Real>(advantages: impl Iterator<Item = T>) -> (f64, f64) {
+    advantages.fold((0.0, 0.0), |(sum, n), a| (sum + a.wide(), n + 1.0))
+}
+
+/// Sum of their squared distances from `mean`.
+pub(crate) fn advantage_squares<T: Real>(advantages: impl Iterator<Item = T>, mean: f64) -> f64 {
+    advantages.fold(0.0, |sum, a| {
         let d = a.wide() - mean;
         sum + d * d
-    });
-    (T::of(mean), T::of(1.0 / ((squares / n).sqrt() + 1e-8)))
+    })
+}
+
+/// `1 / (std + 1e-8)` of `n` numbers with these summed squares.
+pub(crate) fn scale<T: Real>(squares: f64, n: f64) -> T {
+    T::of(1.0 / ((squares / n).sqrt() + 1e-8))
 }

@@ -11,6 +11,7 @@ use starling_components::learn::{Experience, LearnContext, LearnReport, Learner,
 use starling_components::memory::{LearnerMemory, Memory};
 use starling_components::parameters::{OptimizerState, Parameters, Replicas};
 use starling_components::random::Key;
+use starling_components::ranks::Ranks;
 use starling_components::rollout::Rollout;
 use starling_components::schedule::RunSeed;
 use starling_components::seating::Seating;
@@ -41,9 +42,11 @@ pub(crate) fn learn(
     mut groups: Query<'_, '_, (Entity, &mut Clocks)>,
     records: Query<'_, '_, &RecordSpec>,
     seed: Res<'_, RunSeed>,
+    ranks: Option<Res<'_, Ranks>>,
     mut outbox: ResMut<'_, Outbox>,
 ) -> Result<(), Vec<Fault>> {
     let mut faults = Vec::new();
+    let several = ranks.is_some_and(|ranks| ranks.several());
     let record = records.iter().next().cloned().unwrap_or_default();
     let (mut metrics, mut diagnostics) = (Metrics::default(), Diagnostics::default());
     let (mut any_metrics, mut any_diagnostics) = (false, false);
@@ -76,6 +79,7 @@ pub(crate) fn learn(
             memory.as_deref_mut(),
             &replicas.0,
             &seats,
+            several,
             |replica| LearnContext {
                 clocks,
                 replica,
@@ -134,7 +138,9 @@ pub(crate) fn learn(
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
-/// One update of every replica; results in replica order.
+/// One update of every replica; results in replica order. Where `several` processes learn together, one replica after the other, so that all
+/// speak of the same one.
+#[allow(clippy::too_many_arguments)] // everything of an agent that learning changes or reads
 fn learn_replicas(
     learner: &Learner,
     parameters: &mut Parameters,
@@ -142,6 +148,7 @@ fn learn_replicas(
     memory: Option<&mut LearnerMemory>,
     replicas: &[u32],
     seats: &[(Vec<usize>, Option<u16>, &Rollout)],
+    several: bool,
     context: impl Fn(u32) -> LearnContext + Sync,
 ) -> Vec<Result<LearnReport, Fault>> {
     let n = parameters.layout.len().max(1);
@@ -160,37 +167,45 @@ fn learn_replicas(
             &mut nothing
         }
     };
+    let states = parameters
+        .values
+        .chunks_mut(n)
+        .zip(first.chunks_mut(n))
+        .zip(second.chunks_mut(n))
+        .zip(local_steps.iter_mut())
+        .zip(steps.iter_mut())
+        .zip(memory.iter_mut());
+    let mut states: Vec<ReplicaState<'_>> = states
+        .map(
+            |(((((parameters, first), second), local_steps), steps), memory)| ReplicaState {
+                parameters,
+                first,
+                second,
+                local_steps,
+                steps,
+                memory,
+            },
+        )
+        .collect();
+    let learn = |(index, (state, &replica)): (usize, (&mut ReplicaState<'_>, &u32))| {
+        let experience: Vec<Experience<'_>> = seats
+            .iter()
+            .filter_map(|(seats, chair, rollout)| {
+                let (rollout, chair) = (rollout.replicas.get(index)?, *chair);
+                Some(Experience { rollout, seats, chair })
+            })
+            .collect();
+        learner.0.learn(state, &experience, &context(replica))
+    };
+    if several {
+        return states.iter_mut().zip(replicas).enumerate().map(learn).collect();
+    }
     keep_awake(replicas.len(), || {
-        parameters
-            .values
-            .par_chunks_mut(n)
-            .zip(first.par_chunks_mut(n))
-            .zip(second.par_chunks_mut(n))
-            .zip(local_steps.par_iter_mut())
-            .zip(steps.par_iter_mut())
-            .zip(memory.par_iter_mut())
+        states
+            .par_iter_mut()
             .zip(replicas.par_iter())
             .enumerate()
-            .map(
-                |(index, ((((((parameters, first), second), local_steps), steps), memory), &replica))| {
-                    let mut state = ReplicaState {
-                        parameters,
-                        first,
-                        second,
-                        local_steps,
-                        steps,
-                        memory,
-                    };
-                    let experience: Vec<Experience<'_>> = seats
-                        .iter()
-                        .filter_map(|(seats, chair, rollout)| {
-                            let (rollout, chair) = (rollout.replicas.get(index)?, *chair);
-                            Some(Experience { rollout, seats, chair })
-                        })
-                        .collect();
-                    learner.0.learn(&mut state, &experience, &context(replica))
-                },
-            )
+            .map(learn)
             .collect()
     })
 }

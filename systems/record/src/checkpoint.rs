@@ -73,6 +73,28 @@ fn encode(snapshot: &Snapshot, metadata: &Metadata) -> Result<Vec<u8>, Fault> {
     safetensors::serialize(tensors, Some(HashMap::from([(KEY.to_owned(), metadata)]))).map_err(|e| told(e.to_string()))
 }
 
+/// Everything saved of `world` as bytes, for another process of the same run.
+///
+/// # Errors
+/// Tensors that cannot be written.
+pub fn pack(world: &mut World) -> Result<Vec<u8>, Fault> {
+    let nowhere = Metadata {
+        format: FORMAT,
+        pipeline_sha256: String::new(),
+        tick: 0,
+    };
+    encode(&save_world(world), &nowhere)
+}
+
+/// Puts what [`pack`] gave into a world that was built from the same pipeline, which may keep a part of it.
+///
+/// # Errors
+/// Damaged bytes, or tensors that are not those that this world needs.
+pub fn unpack(world: &mut World, bytes: &[u8]) -> Result<(), Fault> {
+    let (_, snapshot) = decode(bytes)?;
+    restore_world(world, &snapshot)
+}
+
 /// A tensor as safetensors wants it: little-endian bytes.
 struct TensorBytes<'a>(&'a SavedTensor);
 

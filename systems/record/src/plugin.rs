@@ -11,8 +11,9 @@ use bevy_app::{App, Plugin};
 use bevy_ecs::prelude::*;
 use starling_components::clock::Clocks;
 use starling_components::persist::{PersistenceTable, save_world};
+use starling_components::ranks::Ranks;
 use starling_components::registry::Registry;
-use starling_components::schedule::{StopRequest, Tick, TickSet, report};
+use starling_components::schedule::{CommitDue, PersistSet, StopRequest, Tick, TickSet, report};
 use starling_components::specs::RecordSpec;
 use starling_components::table::Outbox;
 use starling_components::{EntityName, Fault, Faults};
@@ -31,9 +32,19 @@ impl Plugin for RecordPlugin {
         world
             .resource_mut::<PersistenceTable>()
             .derived::<RecordSpec>()
-            .external::<Recorder>();
+            .external::<Recorder>()
+            .external::<Due>()
+            .external::<CommitDue>();
         app.add_systems(Tick, record.pipe(report).in_set(TickSet::Record));
-        app.add_systems(Tick, persist.pipe(report).in_set(TickSet::Persist));
+        app.init_resource::<Due>().init_resource::<CommitDue>();
+        app.configure_sets(
+            Tick,
+            (PersistSet::Due, PersistSet::Gather, PersistSet::Commit)
+                .chain()
+                .in_set(TickSet::Persist),
+        );
+        app.add_systems(Tick, due.in_set(PersistSet::Due));
+        app.add_systems(Tick, persist.pipe(report).in_set(PersistSet::Commit));
     }
 }
 
@@ -87,24 +98,41 @@ fn record(mut outbox: ResMut<Outbox>, recorder: Option<ResMut<Recorder>>) -> Res
     Ok(())
 }
 
-/// Persist: asks for a commit when one is due. At the end and before leaving it also waits for it, so that a fault is still told. A tick in
-/// which something failed is never committed.
-fn persist(world: &mut World) -> Result<(), Vec<Fault>> {
+/// Why a commit is made at the end of this tick, if one is. External.
+#[derive(Resource, Debug, Default)]
+struct Due(Option<Status>);
+
+/// Persist / Due: whether a commit is made. A tick in which something failed is never committed. Every process of a run decides alike,
+/// although only the first one records.
+fn due(world: &mut World) {
     let failed = world
         .get_resource::<Faults>()
         .is_some_and(|faults| !faults.0.is_empty());
-    if failed || !world.contains_resource::<Recorder>() {
-        return Ok(());
-    }
-    let clocks = clocks(world);
-    let tick = commit::tick(&clocks);
-    let stop = world.get_resource::<StopRequest>().is_some_and(|stop| stop.0);
-    let status = match () {
-        () if !clocks.is_empty() && clocks.values().all(|c| c.finished) => Status::Finished,
-        () if stop => Status::Interrupted,
-        () if tick.is_multiple_of(spec(world).commit.every.max(1)) => Status::Running,
-        () => return Ok(()),
+    let leads = world.get_resource::<Ranks>().is_none_or(Ranks::leads);
+    let status = if failed || (leads && !world.contains_resource::<Recorder>()) {
+        None
+    } else {
+        let clocks = clocks(world);
+        let tick = commit::tick(&clocks);
+        let stop = world.get_resource::<StopRequest>().is_some_and(|stop| stop.0);
+        match () {
+            () if !clocks.is_empty() && clocks.values().all(|c| c.finished) => Some(Status::Finished),
+            () if stop => Some(Status::Interrupted),
+            () if tick.is_multiple_of(spec(world).commit.every.max(1)) => Some(Status::Running),
+            () => None,
+        }
     };
+    world.insert_resource(CommitDue(status.is_some()));
+    world.insert_resource(Due(status));
+}
+
+/// Persist / Commit: asks for a commit where one is due. At the end and before leaving it also waits for it, so that a fault is still told.
+fn persist(world: &mut World) -> Result<(), Vec<Fault>> {
+    let due = world.get_resource_mut::<Due>().and_then(|mut due| due.0.take());
+    let (Some(status), true) = (due, world.contains_resource::<Recorder>()) else {
+        return Ok(());
+    };
+    let clocks = clocks(world);
     let snapshot = save_world(world);
     let mut recorder = world.resource_mut::<Recorder>();
     let request = CommitRequest {

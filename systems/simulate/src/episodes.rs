@@ -1,5 +1,7 @@
 //! Accounting of episodes: returns while they are played, a row when they end.
 
+use starling_components::fault::Fault;
+use starling_components::ranks::{Reader, Writer};
 use starling_components::tables::episodes::{Episode, Episodes};
 
 /// Episodes that ended, in order of end step and lane.
@@ -11,6 +13,10 @@ pub(crate) struct Finished {
     shaped_returns: Vec<f32>,
     /// `[rows, seats]`; empty where seats are fixed.
     chairs: Vec<u16>,
+    /// Rows that ended in each step of a rollout; empty where nobody counts steps.
+    by_step: Vec<u32>,
+    /// Rows of the steps in `by_step`.
+    counted: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +58,66 @@ impl Finished {
         self.returns.extend_from_slice(ended.returns);
         self.shaped_returns.extend_from_slice(ended.shaped_returns);
         self.chairs.extend_from_slice(ended.chairs);
+    }
+
+    /// None yet, of a rollout of so many steps.
+    pub(crate) fn of_steps(steps: usize) -> Self {
+        Self {
+            by_step: Vec::with_capacity(steps),
+            ..Self::default()
+        }
+    }
+
+    /// A step of all lanes is over.
+    pub(crate) fn end_step(&mut self) {
+        self.by_step.push((self.rows.len() - self.counted) as u32);
+        self.counted = self.rows.len();
+    }
+
+    /// What several processes counted in the same steps of other lanes, put together: by step, and then in the order given.
+    pub(crate) fn merged(parts: &[Self]) -> Self {
+        let mut merged = Self::default();
+        let mut rows: Vec<_> = parts.iter().map(Self::iter).collect();
+        for step in 0..parts.iter().map(|part| part.by_step.len()).max().unwrap_or(0) {
+            for (part, rows) in parts.iter().zip(&mut rows) {
+                let count = part.by_step.get(step).copied().unwrap_or(0);
+                rows.take(count as usize).for_each(|ended| merged.push(ended));
+            }
+            merged.end_step();
+        }
+        merged
+    }
+
+    pub(crate) fn encode(&self, message: &mut Writer) {
+        let column = |value: fn(&FinishedRow) -> u32| self.rows.iter().map(value).collect::<Vec<u32>>();
+        message.list(&column(|row| row.lane)).list(&column(|row| row.episode));
+        message
+            .list(&column(|row| row.length))
+            .list(&column(|row| u32::from(row.truncated)));
+        message.list(&self.returns).list(&self.shaped_returns);
+        message.list(&self.chairs).list(&self.by_step);
+    }
+
+    pub(crate) fn decode(message: &mut Reader<'_>) -> Result<Self, Fault> {
+        let columns: [Vec<u32>; 4] = [message.list()?, message.list()?, message.list()?, message.list()?];
+        let [lane, episode, length, truncated] = &columns;
+        let rows = lane.iter().zip(episode).zip(length).zip(truncated);
+        let rows: Vec<_> = rows
+            .map(|(((&lane, &episode), &length), &truncated)| FinishedRow {
+                lane,
+                episode,
+                length,
+                truncated: truncated != 0,
+            })
+            .collect();
+        Ok(Self {
+            counted: rows.len(),
+            rows,
+            returns: message.list()?,
+            shaped_returns: message.list()?,
+            chairs: message.list()?,
+            by_step: message.list()?,
+        })
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -13,6 +13,7 @@ pub mod collect;
 pub mod device;
 pub mod environments;
 pub mod evaluate;
+pub mod evolve;
 pub mod inner;
 pub mod lanes;
 pub mod measure;

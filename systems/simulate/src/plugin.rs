@@ -1,28 +1,30 @@
 //! What this crate adds to a program: tables, kinds, persistence classes and systems, each in one explicit list.
 
-use crate::blocks::LaneBlocks;
+use crate::blocks::{LaneBlocks, gather};
 use crate::buffer::{StartsFrom, StateBuffer, fill};
 use crate::clocks::{Advanced, advance};
 use crate::collect::{CollectPlan, collect};
 use crate::device::Graphics;
 use crate::evaluate::{EvaluateSeats, Evaluated, evaluate};
+use crate::evolve::score;
 use crate::stages::{EndsBy, RolloutPlans};
 use crate::{build, environments, scripts, stages};
 use bevy_app::prelude::*;
 use bevy_ecs::prelude::*;
 use starling_components::EntityName;
 use starling_components::clock::{Clocks, Member};
+use starling_components::evolve::{EvolveSeats, LiveStrategy, Scores};
 use starling_components::normalize::Normalization;
 use starling_components::parameters::Replicas;
 use starling_components::persist::PersistenceTable;
 use starling_components::registry::{Registry, RulesSlot, ScriptSlot};
 use starling_components::rollout::Rollout;
 use starling_components::schedule::{
-    Build, BuildSet, EvaluateSet, MemoryEstimate, PipelineFolder, RunSeed, Tick, TickSet, report,
+    Build, BuildSet, EvaluateSet, MemoryEstimate, PersistSet, PipelineFolder, RunSeed, Tick, TickSet, report,
 };
 use starling_components::seating::Seating;
 use starling_components::simulate::LiveEnvironment;
-use starling_components::specs::{AgentSpec, BufferSpec, EnvironmentSpec, EvaluateSpec, StageSpec};
+use starling_components::specs::{AgentSpec, BufferSpec, EnvironmentSpec, EvaluateSpec, EvolveSpec, StageSpec};
 use starling_components::stage::{Inherits, StagePlan};
 
 /// Environments and the agents without parameters; collection and evaluation.
@@ -47,6 +49,8 @@ impl Plugin for SimulatePlugin {
                     .in_set(BuildSet::Seats),
                 build::agents::scripts.pipe(report).in_set(BuildSet::Agents),
                 (
+                    build::ranks::shareable.pipe(report),
+                    build::evolve::evolutions.pipe(report),
                     build::plans::collection.pipe(report),
                     build::ends::totals.pipe(report),
                     build::plans::evaluations.pipe(report),
@@ -73,7 +77,7 @@ impl Plugin for SimulatePlugin {
             Tick,
             (
                 stages::begin.in_set(TickSet::Begin),
-                (fill.pipe(report), collect.pipe(report))
+                (fill.pipe(report), collect.pipe(report), score.pipe(report))
                     .chain()
                     .in_set(TickSet::Collect),
                 advance.after(TickSet::Learn).before(TickSet::Evaluate),
@@ -81,7 +85,14 @@ impl Plugin for SimulatePlugin {
                 stages::end_by_metric.in_set(EvaluateSet::Ends),
                 evaluate.pipe(report).in_set(EvaluateSet::Late),
                 (stages::score, stages::follow).in_set(EvaluateSet::Follow),
+                gather.pipe(report).in_set(PersistSet::Gather),
             ),
+        );
+        app.configure_sets(
+            Tick,
+            (PersistSet::Due, PersistSet::Gather, PersistSet::Commit)
+                .chain()
+                .in_set(TickSet::Persist),
         );
     }
 }
@@ -93,6 +104,7 @@ fn register(registry: &mut Registry) {
         .table::<AgentSpec>("agent")
         .table::<BufferSpec>("buffer")
         .table::<EvaluateSpec>("evaluate")
+        .table::<EvolveSpec>("evolve")
         .table::<StageSpec>("stage")
         .slot::<RulesSlot>()
         .slot::<ScriptSlot>();
@@ -120,6 +132,10 @@ fn declare(table: &mut PersistenceTable) {
         .derived::<Rollout>()
         .derived::<CollectPlan>()
         .derived::<EvaluateSeats>()
+        .derived::<EvolveSeats>()
+        .derived::<EvolveSpec>()
+        .derived::<LiveStrategy>()
+        .derived::<Scores>()
         .derived::<Advanced>()
         .derived::<Evaluated>()
         .derived::<StagePlan>()

@@ -15,18 +15,20 @@ pub(crate) struct Origin<'a> {
     pub tick: u64,
     pub entity: &'a str,
     pub replica: u32,
+    /// Number of the rollout's first lane.
+    pub first_lane: u32,
     /// `agent:replica` of each seat, from the chairs of an episode; from none where seats are fixed.
     pub seating: &'a dyn Fn(&[u16]) -> String,
 }
 
-/// The recorded rows of one replica's rollout, by step and then lane. `episodes` and `steps` are those of each lane before the first step.
+/// The recorded rows of one replica's rollout, by step and then lane, and how many each step has. `episodes` and `steps` are those of each lane before the first step.
 pub(crate) fn rows_of(
     rollout: &ReplicaRollout,
     origin: Origin<'_>,
     spec: &TrajectoriesSpec,
     episodes: &[u32],
     steps: &[u32],
-) -> Trajectories {
+) -> (Trajectories, Vec<u32>) {
     let lanes = rollout.lanes;
     let (mut episodes, mut steps) = (episodes.to_vec(), steps.to_vec());
     let all = rollout.steps * lanes;
@@ -35,9 +37,11 @@ pub(crate) fn rows_of(
     let (mut lane_column, mut episode_column) = (Vec::with_capacity(expected), Vec::with_capacity(expected));
     let mut step_column = Vec::with_capacity(expected);
     let mut seatings = Seatings::of(rollout, origin.seating);
+    let (first, mut by_step) = (origin.first_lane, Vec::with_capacity(rollout.steps));
     for step in 0..rollout.steps {
+        let before = lane_column.len();
         if spec.every <= 1 {
-            lane_column.extend(0..lanes as u32);
+            lane_column.extend(first..first + lanes as u32);
             episode_column.extend_from_slice(&episodes);
             step_column.extend_from_slice(&steps);
             (0..lanes).for_each(|lane| seatings.push(lane, step));
@@ -46,7 +50,7 @@ pub(crate) fn rows_of(
             let row = step * lanes + lane;
             if spec.every > 1 && episodes[lane].is_multiple_of(spec.every) {
                 rows.push(row);
-                lane_column.push(lane as u32);
+                lane_column.push(first + lane as u32);
                 episode_column.push(episodes[lane]);
                 step_column.push(steps[lane]);
                 seatings.push(lane, step);
@@ -58,6 +62,7 @@ pub(crate) fn rows_of(
                 seatings.rise(lane);
             }
         }
+        by_step.push((lane_column.len() - before) as u32);
     }
     let pick = (spec.every > 1).then_some(&*rows);
     let count = lane_column.len();
@@ -80,7 +85,7 @@ pub(crate) fn rows_of(
             )
         }
     };
-    Trajectories {
+    let rows = Trajectories {
         seats: rollout.seats,
         action_width,
         observation_bytes,
@@ -109,7 +114,8 @@ pub(crate) fn rows_of(
         seatings: seatings.names,
         seating_of: seatings.rows,
         observations,
-    }
+    };
+    (rows, by_step)
 }
 
 /// The seating of every recorded row, where seats change.

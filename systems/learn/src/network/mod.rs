@@ -33,6 +33,7 @@ pub use describe::{Head, Network, Stage};
 pub(crate) use starling_components::quantity::field_key;
 
 use starling_components::random::Key;
+use starling_components::ranks::Ranks;
 use std::sync::Arc;
 
 /// What the builders of optimisers and learners know about their agent.
@@ -56,4 +57,8 @@ pub struct AgentContext {
     pub rows_vary: bool,
     /// The pipeline records numbers about every optimiser step.
     pub diagnostics: bool,
+    /// Lanes of each environment that it sits in.
+    pub lanes: Vec<usize>,
+    /// The processes that share the run.
+    pub ranks: Ranks,
 }

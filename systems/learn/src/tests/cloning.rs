@@ -11,6 +11,7 @@ use starling_components::learn::{Learn, LearnContext, LearnReport, ReplicaState}
 use starling_components::learners::behaviour_cloning::BehaviourCloningSettings;
 use starling_components::memory::Memory;
 use starling_components::random::{Draw, Key};
+use starling_components::ranks::Ranks;
 use starling_components::registry::Choice;
 use starling_components::spaces::{ActionBuffer, ElementKind, ObservationBuffer};
 use std::sync::{Arc, Mutex};
@@ -182,6 +183,8 @@ fn adam(network: &Arc<Network>) -> Arc<dyn Optimizer> {
         seats_change: false,
         rows_vary: false,
         diagnostics: false,
+        lanes: Vec::new(),
+        ranks: Ranks::default(),
     };
     let choice: Choice = serde_json::from_str(r#"{"adam": {"rate": 0.01}}"#).expect("an optimizer");
     registry().build::<OptimizerSlot>(&choice, &agent).expect("Adam")

@@ -17,6 +17,7 @@ use starling_components::learners::adam::{AdamSettings, Reset};
 use starling_components::learners::ppo::{PpoDevice, PpoSettings};
 use starling_components::memory::Memory;
 use starling_components::random::{Draw, Key};
+use starling_components::ranks::Ranks;
 use starling_components::rollout::ReplicaRollout;
 use starling_components::spaces::{ActionBuffer, ElementKind, EnvironmentShape};
 use std::sync::{Arc, Mutex};
@@ -288,6 +289,8 @@ fn built(network: Network, device: PpoDevice) -> Result<Ppo, Fault> {
         seats_change: false,
         rows_vary: false,
         diagnostics: false,
+        lanes: Vec::new(),
+        ranks: Ranks::default(),
     };
     let context = LearnerContext {
         agent,

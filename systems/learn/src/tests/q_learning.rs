@@ -13,6 +13,7 @@ use starling_components::learners::adam::{AdamSettings, Reset};
 use starling_components::learners::dqn::{DqnSettings, TargetSettings, TdLoss};
 use starling_components::memory::Memory;
 use starling_components::random::{Counter, Draw, Key};
+use starling_components::ranks::Ranks;
 use starling_components::rollout::ReplicaRollout;
 use starling_components::spaces::{ActionBuffer, ElementKind, EnvironmentShape, ObservationBuffer};
 use std::sync::Arc;
@@ -145,6 +146,8 @@ fn agent(policy: &str, masks: bool) -> AgentContext {
         masks,
         seats_change: false,
         diagnostics: true,
+        lanes: Vec::new(),
+        ranks: Ranks::default(),
     }
 }
 

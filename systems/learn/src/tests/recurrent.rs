@@ -5,6 +5,7 @@ use super::equality::{close, observations};
 use super::masks::{MOVES, STEPS, gradient_of};
 use super::{draws, moves, network, parameters, seat};
 use crate::batch::Batch;
+use crate::columns::LanePart;
 use crate::network::Network;
 use crate::network::kernels::sequence::{HOLD, RESET};
 use crate::network::pass::Pass;
@@ -197,7 +198,9 @@ fn the_value_behind_a_cut_off_is_seen_with_the_memory_of_that_moment() {
         seats: &[0],
         chair: None,
     };
-    batch.fill(&settings, &network, &values, &[one], &context()).unwrap();
+    batch
+        .fill(LanePart::ALL, &settings, &network, &values, &[one], &context())
+        .unwrap();
 
     // The episode began in step 1, with an empty memory.
     let mut memory = vec![0.0; NUMBERS];

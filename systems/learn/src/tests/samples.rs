@@ -2,6 +2,7 @@
 
 use super::{moves, network, seat};
 use crate::batch::Batch;
+use crate::columns::LanePart;
 use crate::network::Network;
 use starling_components::clock::Clocks;
 use starling_components::fault::Fault;
@@ -60,6 +61,7 @@ fn fill(settings: &PpoSettings, rollout: &ReplicaRollout, seats: &[usize]) -> Re
     };
     let mut batch = Batch::default();
     batch.fill(
+        LanePart::ALL,
         settings,
         &network,
         &parameters,

@@ -149,7 +149,7 @@ impl<'a> Listening<'a, '_, '_> {
         let mut names: Vec<(String, Entity, Option<&Member>, Option<&EvaluateSpec>)> = self
             .named
             .iter()
-            .filter(|(_, name, ..)| ["agent", "environment", "evaluate"].contains(&&*name.table))
+            .filter(|(_, name, ..)| ["agent", "environment", "evaluate", "evolve"].contains(&&*name.table))
             .map(|(found, name, member, spec)| (name.to_string(), found, member, spec))
             .collect();
         names.sort_by(|a, b| a.0.cmp(&b.0));
@@ -159,6 +159,7 @@ impl<'a> Listening<'a, '_, '_> {
         };
         let own = match spec {
             Some(_) => member == Some(&Member(self.stage)),
+            None if entity.starts_with("evolve.") => member == Some(&Member(self.stage)),
             None => self.plan.train.contains(&found) || self.plan.environments.contains(&found),
         };
         if !own {

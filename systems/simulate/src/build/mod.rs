@@ -4,9 +4,11 @@ pub mod agents;
 pub mod buffers;
 pub mod ends;
 pub mod environments;
+pub mod evolve;
 pub mod inherit;
 pub mod normalize;
 pub mod plans;
+pub mod ranks;
 pub mod seats;
 pub mod stages;
 

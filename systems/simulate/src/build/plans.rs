@@ -1,6 +1,6 @@
 //! Build / Plans: how long rollouts are, what a tick adds, what evaluations play, and how much memory all that takes.
 
-use super::{path, verdict};
+use super::{path, ranks, verdict};
 use crate::blocks::LaneBlocks;
 use crate::collect::CollectPlan;
 use crate::device::Graphics;
@@ -15,11 +15,12 @@ use starling_components::fault::Fault;
 use starling_components::learn::Learner;
 use starling_components::parameters::Replicas;
 use starling_components::random::{Key, Purpose};
+use starling_components::ranks::Ranks;
 use starling_components::rollout::{ReplicaRollout, Rollout};
 use starling_components::schedule::{MemoryEstimate, RunSeed};
 use starling_components::seating::Seating;
 use starling_components::simulate::LiveEnvironment;
-use starling_components::specs::{EnvironmentSpec, EvaluateSpec};
+use starling_components::specs::{EnvironmentSpec, EvaluateSpec, EvolveSpec};
 use starling_components::stage::StagePlan;
 
 /// Steps of a rollout in an environment where nobody learns.
@@ -53,16 +54,20 @@ type Agents<'w, 's> = Query<
 ///
 /// # Errors
 /// Learners of one environment that want rollouts of different lengths; an agent that learns in a stage and sits in none of its environments.
+#[allow(clippy::too_many_arguments)] // what a system reads
 pub fn collection(
     environments: Environments<'_, '_>,
     agents: Agents<'_, '_>,
     mut stages: Stages<'_, '_>,
+    evolutions: Query<&EvolveSpec>,
     seed: Res<RunSeed>,
+    ranks: Option<Res<Ranks>>,
     mut memory: ResMut<MemoryEstimate>,
     mut graphics: ResMut<Graphics>,
     mut commands: Commands,
 ) -> Result<(), Vec<Fault>> {
     let mut faults = Vec::new();
+    let ranks = ranks.as_deref().cloned().unwrap_or_default();
     let mut sorted: Vec<_> = environments.iter().collect();
     sorted.sort_by_key(|(_, name, ..)| *name);
     let mut rollout_plans: Vec<_> = stages
@@ -113,6 +118,11 @@ pub fn collection(
                 faults.push(fault.within(path(name, [])));
             }
         }
+        let learns = seated.iter().any(|(_, (.., learner))| learner.is_some());
+        if !learns && evolutions.iter().any(|evolution| evolution.environment == name.key) {
+            // Members play episodes of their own.
+            continue;
+        }
         let policies = seated.iter().filter_map(|(_, (_, _, policy, _))| *policy);
         let carry = policies.map(|policy| policy.0.carry_len()).max().unwrap_or(0);
         let (shape, lanes) = (environment.0.shape(), spec.lanes as usize);
@@ -150,6 +160,18 @@ pub fn collection(
             .iter()
             .map(|&replica| key.replica(replica).purpose(Purpose::Environment))
             .collect();
+        let learners: Vec<(&EntityName, &Learner)> = seated
+            .iter()
+            .filter_map(|(_, (name, _, _, learner))| Some((*name, (*learner)?)))
+            .collect();
+        let own = match ranks::own_lanes(name, spec, seating, &learners, &ranks) {
+            Ok(own) => own,
+            Err(fault) => {
+                faults.push(fault);
+                continue;
+            }
+        };
+        let (all, lanes) = (lanes, own.len());
         let changing = matches!(seating, Seating::Changing(_));
         let chairs = if changing { 2 * lanes * shape.seats.len() } else { 0 };
         let bytes = |plan: &CollectPlan| {
@@ -170,7 +192,7 @@ pub fn collection(
                 continue;
             }
         };
-        let mut blocks = LaneBlocks::new(player, keys, lanes, carry);
+        let mut blocks = LaneBlocks::new(player, keys, all, carry).of_lanes(own);
         if changing {
             blocks = blocks.with_changing_seats();
         }

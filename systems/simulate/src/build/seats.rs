@@ -14,7 +14,9 @@ use starling_components::parameters::Replicas;
 use starling_components::seating::Seating;
 use starling_components::simulate::LiveEnvironment;
 use starling_components::spaces::EnvironmentShape;
-use starling_components::specs::{AgentSpec, DatasetSpec, EnvironmentSpec, EvaluateSpec, ReplicasSpec, StageSpec};
+use starling_components::specs::{
+    AgentSpec, DatasetSpec, EnvironmentSpec, EvaluateSpec, EvolveSpec, ReplicasSpec, StageSpec,
+};
 use starling_components::stage::StagePlan;
 use starling_components::suggest;
 use std::collections::BTreeMap;
@@ -44,6 +46,7 @@ pub fn seats(
     environments: Environments<'_, '_>,
     agents: Query<(Entity, &EntityName, &AgentSpec)>,
     evaluations: Query<(Entity, &EntityName, &EvaluateSpec)>,
+    evolutions: Query<(Entity, &EvolveSpec)>,
     datasets: Query<(&EntityName, &DatasetSpec)>,
     stages: Query<(), With<StageSpec>>,
     mut commands: Commands,
@@ -148,6 +151,11 @@ pub fn seats(
             products.push((name, std::mem::take(&mut players.by_index)));
         }
         tables.push(players);
+    }
+    for (entity, spec) in &evolutions {
+        if let Some(&environment) = environment_keys.get(spec.environment.as_str()) {
+            connections.connect(environment, entity);
+        }
     }
     for table in &tables {
         for agent in &table.everyone {

@@ -1,7 +1,9 @@
 //! Tick / Collect: environments x seating x agents -> rollouts, episode rows, trajectory rows, metrics.
 //!
-//! Replicas are collected in parallel; what they return is written in the order of the pipeline: entities by name, then replica.
+//! Replicas are collected in parallel; what they return is written in the order of the pipeline: entities by name, then replica. Where
+//! several processes share the lanes, rank 0 writes for all of them, and everyone gets the metrics, by which stages and agents decide.
 
+mod ranks;
 mod replica;
 
 use crate::blocks::LaneBlocks;
@@ -18,6 +20,7 @@ use starling_components::clock::{Clocks, Member};
 use starling_components::fault::Fault;
 use starling_components::normalize::Normalization;
 use starling_components::profile::Profile;
+use starling_components::ranks::Ranks;
 use starling_components::rollout::{ReplicaRollout, Rollout};
 use starling_components::schedule::RunSeed;
 use starling_components::seating::Seating;
@@ -41,10 +44,17 @@ pub struct CollectPlan {
 /// What one replica hands back.
 struct Collected {
     finished: Finished,
-    /// Mean over lanes of each lane's last finished return.
-    carried: f64,
-    trajectories: Option<Block>,
-    laps: StepLaps,
+    /// Return of each lane's last finished episode, `[lanes]`.
+    last_returns: Vec<f32>,
+    trajectories: Option<Recorded>,
+    /// None of what several processes collected.
+    laps: Option<StepLaps>,
+}
+
+/// Rows of `trajectories`, and how many each step of the rollout has.
+struct Recorded {
+    rows: Block,
+    by_step: Vec<u32>,
 }
 
 /// Environments to collect from.
@@ -74,9 +84,11 @@ pub fn collect(
     mut groups: Query<&mut Clocks>,
     record: Query<&RecordSpec>,
     seed: Res<RunSeed>,
+    ranks: Option<Res<Ranks>>,
     mut outbox: ResMut<Outbox>,
     mut profile: Option<ResMut<Profile>>,
 ) -> Result<(), Vec<Fault>> {
+    let ranks = ranks.as_deref().cloned().unwrap_or_default();
     let timed = profile.as_ref().is_some_and(|profile| profile.on);
     let plan = RecordPlan::of(record.iter().next());
     let mut faults = Vec::new();
@@ -147,58 +159,104 @@ pub fn collect(
                     tick,
                     entity: &entity,
                     replica: cast.replicas[index],
+                    first_lane: lanes.first,
                     seating: &seating,
                 };
-                let trajectories = plan
-                    .trajectories
-                    .zip(before)
-                    .map(|(spec, (episodes, steps))| rows_of(rollout, origin, spec, &episodes, &steps).into_block());
-                let last: f64 = lanes.last_returns.iter().map(|&r| f64::from(r)).sum();
+                let trajectories = plan.trajectories.zip(before).map(|(spec, (episodes, steps))| {
+                    let (rows, by_step) = rows_of(rollout, origin, spec, &episodes, &steps);
+                    let rows = rows.into_block();
+                    Recorded { rows, by_step }
+                });
                 Ok(Collected {
                     finished,
-                    carried: last / lanes.last_returns.len() as f64,
+                    last_returns: lanes.last_returns.clone(),
                     trajectories,
-                    laps,
+                    laps: Some(laps),
                 })
             })
             .collect();
-        clocks.now.env_steps += (blocks.lanes * collect.steps) as u64;
-        let metrics_due = plan.metrics_due(tick, clocks.ticks_before + clocks.total.ticks);
-        let env_steps = clocks.now.env_steps;
-        let (mut episodes, mut metrics) = (Episodes::new(shape.seats.len()), Metrics::default());
-        let mut trajectories = Vec::new();
-        for (index, (result, &number)) in results.into_iter().zip(cast.replicas).enumerate() {
-            let collected = match result {
-                Ok(collected) => collected,
-                Err(mut fault) => {
-                    fault.message = format!("{entity}, replica {number}, tick {tick}: {}", fault.message);
-                    faults.push(fault);
-                    continue;
-                }
-            };
-            if let Some(profile) = profile.as_mut().filter(|_| timed) {
-                let times = replica::STAGES.into_iter().zip(collected.laps.times());
+        clocks.now.env_steps += (blocks.all * collect.steps) as u64;
+        let mut results = results.into_iter().zip(cast.replicas).map(|(result, number)| {
+            result.map_err(|mut fault| {
+                fault.message = format!("{entity}, replica {number}, tick {tick}: {}", fault.message);
+                fault
+            })
+        });
+        let collected = if ranks.several() {
+            results.collect::<Result<Vec<_>, _>>().map_err(|fault| vec![fault])
+        } else {
+            let (mut well, mut found) = (Vec::new(), Vec::new());
+            results.by_ref().for_each(|result| match result {
+                Ok(collected) => well.push(collected),
+                Err(fault) => found.push(fault),
+            });
+            if found.is_empty() { Ok(well) } else { Err(found) }
+        };
+        if let (Some(profile), Ok(collected)) = (profile.as_mut().filter(|_| timed), &collected) {
+            for laps in collected.iter().filter_map(|one| one.laps.as_ref()) {
+                let times = replica::STAGES.into_iter().zip(laps.times());
                 times.for_each(|(stage, time)| profile.add(stage, time));
             }
+        }
+        let metrics_due = plan.metrics_due(tick, clocks.ticks_before + clocks.total.ticks);
+        let rows = Rows {
+            entity: &entity,
+            tick,
+            env_steps: clocks.now.env_steps,
+            metrics_due,
+            seats: shape.seats.len(),
+            cast: &cast,
+        };
+        let blocks = if ranks.several() {
+            let own = collected.map_err(|mut found| found.swap_remove(0));
+            let all = ranks::gathered(&ranks, own);
+            ranks.rows(|| Ok(rows.blocks(all?))).map_err(|fault| vec![fault])
+        } else {
+            collected.map(|collected| rows.blocks(collected))
+        };
+        match blocks {
+            Ok(blocks) => outbox.0.extend(blocks),
+            Err(found) => faults.extend(found),
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// What the rows of one environment have in common.
+struct Rows<'a> {
+    entity: &'a str,
+    tick: u64,
+    env_steps: u64,
+    metrics_due: bool,
+    seats: usize,
+    cast: &'a Cast<'a>,
+}
+
+impl Rows<'_> {
+    /// Metrics, episodes and trajectories of all replicas; no block without rows.
+    fn blocks(&self, collected: Vec<Collected>) -> Vec<Block> {
+        let (mut episodes, mut metrics) = (Episodes::new(self.seats), Metrics::default());
+        let mut trajectories = Vec::new();
+        for (index, (collected, &number)) in collected.into_iter().zip(self.cast.replicas).enumerate() {
             let finished = &collected.finished;
-            let seating = |chairs: &[u16]| cast.seating(index, chairs);
-            finished.write(&mut episodes, tick, &entity, number, seating);
-            trajectories.extend(collected.trajectories.filter(|block| block.rows() > 0));
-            if metrics_due {
-                let mut push = |name, value| metrics.push(tick, env_steps, &entity, number, name, value);
+            let seating = |chairs: &[u16]| self.cast.seating(index, chairs);
+            finished.write(&mut episodes, self.tick, self.entity, number, seating);
+            trajectories.extend(collected.trajectories.map(|recorded| recorded.rows));
+            if self.metrics_due {
+                let mut push = |name, value| metrics.push(self.tick, self.env_steps, self.entity, number, name, value);
                 if let Some((returns, lengths)) = finished.means() {
                     push("episode_return", returns);
                     push("episode_length", lengths);
                 }
-                push("episode_return_carried", collected.carried);
+                let last: f64 = collected.last_returns.iter().map(|&r| f64::from(r)).sum();
+                push("episode_return_carried", last / collected.last_returns.len() as f64);
                 push("episodes", finished.len() as f64);
             }
         }
         let tables = [metrics.into_block(), episodes.into_block()];
-        outbox.0.extend(tables.into_iter().filter(|block| block.rows() > 0));
-        outbox.0.extend(trajectories);
+        let blocks = tables.into_iter().chain(trajectories);
+        blocks.filter(|block| block.rows() > 0).collect()
     }
-    if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
 fn path(name: &EntityName) -> [String; 2] {

@@ -68,7 +68,7 @@ pub(crate) fn collect_replica(
         replica.block.active(&mut next_active);
     }
     let mut count = Counts {
-        finished: Finished::default(),
+        finished: Finished::of_steps(steps),
         episodes: replica.block.episodes().to_vec(),
         steps: replica.block.episode_steps().to_vec(),
     };
@@ -249,7 +249,7 @@ impl Counts {
             let returns = &mut replica.returns[rows.clone()];
             let shaped_returns = &mut replica.shaped_returns[rows.clone()];
             self.finished.push(Ended {
-                lane: lane as u32,
+                lane: replica.first + lane as u32,
                 episode: self.episodes[lane],
                 length: self.steps[lane],
                 // Both flags may be set; an episode that the rules ended is not one that was cut off.
@@ -272,6 +272,7 @@ impl Counts {
                 usher.seat(lane as u32, self.episodes[lane], &mut replica.chairs[rows]);
             }
         }
+        self.finished.end_step();
         self.finished.len() > before
     }
 }

@@ -17,7 +17,8 @@ pub(crate) use cells::of_seating;
 use cells::{Cell, Role, cells};
 use due::Due;
 pub use due::Evaluated;
-use play::{Match, Played, play};
+use play::Played;
+pub(crate) use play::{Match, play};
 use rayon::prelude::*;
 use score::{Score, cross_play, episodes, push_match};
 use starling_components::EntityName;
@@ -25,6 +26,7 @@ use starling_components::clock::Member;
 use starling_components::fault::Fault;
 use starling_components::normalize::Normalization;
 use starling_components::random::{Key, Purpose};
+use starling_components::ranks::Ranks;
 use starling_components::schedule::RunSeed;
 use starling_components::simulate::{LiveEnvironment, Simulate};
 use starling_components::specs::{EvaluateSpec, Pair};
@@ -50,7 +52,7 @@ pub(crate) fn lanes_key(seed: RunSeed, evaluation: &EntityName, replica: u32, se
     of_seating(of_tick(key.purpose(Purpose::Environment), tick), seating)
 }
 
-fn of_tick(key: Key, tick: u64) -> Key {
+pub(crate) fn of_tick(key: Key, tick: u64) -> Key {
     key.fold(tick as u32, (tick >> 32) as u32)
 }
 
@@ -58,6 +60,7 @@ fn of_tick(key: Key, tick: u64) -> Key {
 ///
 /// # Errors
 /// Whatever a policy or an environment refuses, of all evaluations.
+#[allow(clippy::too_many_arguments)] // what a system reads
 pub fn evaluate(
     mut evaluations: Query<(&EntityName, &EvaluateSpec, &EvaluateSeats, &Member, &mut Evaluated)>,
     environments: Query<&LiveEnvironment>,
@@ -65,6 +68,7 @@ pub fn evaluate(
     normalizations: Query<&Normalization>,
     due: Due<'_, '_>,
     seed: Res<RunSeed>,
+    ranks: Option<Res<Ranks>>,
     mut outbox: ResMut<Outbox>,
 ) -> Result<(), Vec<Fault>> {
     let mut faults = Vec::new();
@@ -79,8 +83,8 @@ pub fn evaluate(
         };
         let tick = clocks.tick();
         *last = Evaluated(tick);
-        let result = roles(&seats.agents, &agents, &normalizations, *seed).map_err(|fault| vec![fault]);
-        let result = result.and_then(|(roles, seats)| {
+        let play = || {
+            let (roles, seats) = roles(&seats.agents, &agents, &normalizations, *seed).map_err(|fault| vec![fault])?;
             let evaluation = Evaluation {
                 name,
                 spec,
@@ -93,7 +97,15 @@ pub fn evaluate(
                 env_steps: clocks.now.env_steps,
             };
             evaluation.blocks()
-        });
+        };
+        // Rank 0 plays for all.
+        let result = match ranks.as_ref().filter(|ranks| ranks.several()) {
+            Some(ranks) => {
+                let rows = ranks.rows(|| play().map_err(|mut found| found.swap_remove(0)));
+                rows.map_err(|fault| vec![fault])
+            }
+            None => play(),
+        };
         match result {
             Ok(blocks) => outbox.0.extend(blocks.into_iter().filter(|block| block.rows() > 0)),
             Err(found) => faults.extend(found.into_iter().map(|fault| {

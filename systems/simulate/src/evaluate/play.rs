@@ -15,7 +15,7 @@ use starling_components::tables::trajectories::Trajectories;
 const PART_LANES: usize = 64;
 
 /// What is played.
-pub(super) struct Match<'a> {
+pub(crate) struct Match<'a> {
     pub environment: &'a dyn Simulate,
     pub key: Key,
     pub players: &'a [Player<'a>],
@@ -29,7 +29,7 @@ pub(super) struct Match<'a> {
 }
 
 /// What came of it.
-pub(super) struct Played {
+pub(crate) struct Played {
     /// In order of end step and lane.
     pub finished: Finished,
     /// How often each event happened to each seat, in all episodes: `[seats, events]`.
@@ -54,7 +54,7 @@ struct Recording {
 ///
 /// # Errors
 /// A policy that refuses its rows; an episode longer than the environment promises.
-pub(super) fn play(game: &Match<'_>) -> Result<Played, Fault> {
+pub(crate) fn play(game: &Match<'_>) -> Result<Played, Fault> {
     let parts: Vec<Result<Played, Fault>> = (0..game.episodes.div_ceil(PART_LANES))
         .into_par_iter()
         .map(|part| {

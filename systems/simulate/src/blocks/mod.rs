@@ -1,12 +1,22 @@
 //! The lanes that run: one block per replica of an environment, with what must survive a restart.
+//!
+//! Where several processes share a run, each steps a contiguous range of the lanes. Everything else counts all of them: numbers of lanes in
+//! draws and rows, and what is saved.
+
+mod gather;
+mod held;
+
+pub use gather::gather;
 
 use crate::players::Table;
 use crate::seating::NOBODY;
 use bevy_ecs::prelude::*;
+use held::{Held, Widths};
 use starling_components::fault::Fault;
 use starling_components::persist::{Persist, Section, SectionReader, TensorData};
 use starling_components::random::Key;
 use starling_components::simulate::{Lanes, Simulate};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The lanes of an environment: on the entity of `[environment.x]`. Saved.
@@ -17,7 +27,14 @@ pub struct LaneBlocks {
     pub(crate) environment: Arc<dyn Simulate>,
     /// One per replica, [`starling_components::random::Purpose::Environment`].
     pub(crate) keys: Vec<Key>,
+    /// Lanes that this process steps.
     pub(crate) lanes: usize,
+    /// Number of the first of them.
+    pub(crate) first: usize,
+    /// Lanes of all processes.
+    pub(crate) all: usize,
+    /// On rank 0, as of the last commit: the lanes of the others, which follow its own; `[replicas]` or empty.
+    beyond: Vec<Held>,
     /// Floats of recurrent state per row.
     pub(crate) carry: usize,
     /// Who sits where differs between lanes or episodes.
@@ -30,6 +47,8 @@ pub struct LaneBlocks {
 
 /// The lanes of one replica and what is counted about them.
 pub(crate) struct ReplicaLanes {
+    /// Number of the first lane.
+    pub first: u32,
     pub block: Box<dyn Lanes>,
     /// Steps that this block has taken; also the time that actions are drawn by.
     pub time: u32,
@@ -54,6 +73,9 @@ impl LaneBlocks {
             environment,
             keys,
             lanes,
+            first: 0,
+            all: lanes,
+            beyond: Vec::new(),
             carry,
             changing: false,
             starts: Vec::new(),
@@ -67,6 +89,16 @@ impl LaneBlocks {
         Self { changing: true, ..self }
     }
 
+    /// Of all its lanes only those of `range` are stepped here.
+    #[must_use]
+    pub fn of_lanes(self, range: Range<usize>) -> Self {
+        Self {
+            lanes: range.len(),
+            first: range.start,
+            ..self
+        }
+    }
+
     /// The block of each replica; none while closed.
     pub fn blocks(&self) -> impl Iterator<Item = &dyn Lanes> {
         self.replicas.iter().map(|replica| &*replica.block)
@@ -77,14 +109,15 @@ impl LaneBlocks {
         let shape = self.environment.shape();
         let rows = self.lanes * shape.seats.len();
         let open = |key: &Key| ReplicaLanes {
-            block: self.environment.open(*key, self.lanes),
+            first: self.first as u32,
+            block: self.environment.open_from(*key, self.first as u32, self.lanes),
             time: 0,
             returns: vec![0.0; rows],
             shaped_returns: vec![0.0; rows],
             last_returns: vec![0.0; self.lanes],
             carry: vec![0.0; rows * self.carry],
             chairs: vec![NOBODY; if self.changing { rows } else { 0 }],
-            table: Table::new(shape, 0, self.lanes, self.carry),
+            table: Table::new(shape, self.first as u32, self.lanes, self.carry),
         };
         self.replicas = self.keys.iter().map(open).collect();
         self.starts.clear();
@@ -126,8 +159,15 @@ impl LaneBlocks {
         }
     }
 
-    fn gathered<T: Copy>(&self, part: impl Fn(&ReplicaLanes) -> &[T]) -> Vec<T> {
-        self.replicas.iter().flat_map(|r| part(r).iter().copied()).collect()
+    fn widths(&self) -> Widths {
+        let shape = self.environment.shape();
+        let seats = shape.seats.len();
+        Widths {
+            words: shape.state_words,
+            seats,
+            carry: self.carry,
+            chairs: if self.changing { seats } else { 0 },
+        }
     }
 }
 
@@ -135,87 +175,78 @@ impl Persist for LaneBlocks {
     const SECTION: &'static str = "lanes";
 
     fn save(&self, section: &mut Section<'_>) {
-        let shape = self.environment.shape();
-        let (replicas, lanes, seats) = (self.replicas.len(), self.lanes, shape.seats.len());
-        section.put("started", &[1], TensorData::U32(vec![u32::from(replicas > 0)]));
-        if replicas == 0 {
+        section.put(
+            "started",
+            &[1],
+            TensorData::U32(vec![u32::from(!self.replicas.is_empty())]),
+        );
+        if self.replicas.is_empty() {
             return;
         }
-        let words = [replicas, lanes, shape.state_words];
-        section.put("states", &words, TensorData::U32(self.gathered(|r| r.block.states())));
+        let mut whole = Held::default();
+        for (index, replica) in self.replicas.iter().enumerate() {
+            whole.extend(&Held::of(replica));
+            if let Some(beyond) = self.beyond.get(index) {
+                whole.extend(beyond);
+            }
+        }
+        let (replicas, widths) = (self.replicas.len(), self.widths());
+        let lanes = whole.episodes.len() / replicas;
+        let words = [replicas, lanes, widths.words];
+        section.put("states", &words, TensorData::U32(whole.states));
         let by_lane = [replicas, lanes];
-        section.put(
-            "episodes",
-            &by_lane,
-            TensorData::U32(self.gathered(|r| r.block.episodes())),
-        );
-        section.put(
-            "steps",
-            &by_lane,
-            TensorData::U32(self.gathered(|r| r.block.episode_steps())),
-        );
-        section.put(
-            "last_returns",
-            &by_lane,
-            TensorData::F32(self.gathered(|r| &r.last_returns)),
-        );
-        let by_row = [replicas, lanes, seats];
-        section.put("returns", &by_row, TensorData::F32(self.gathered(|r| &r.returns)));
-        section.put(
-            "shaped_returns",
-            &by_row,
-            TensorData::F32(self.gathered(|r| &r.shaped_returns)),
-        );
+        section.put("episodes", &by_lane, TensorData::U32(whole.episodes));
+        section.put("steps", &by_lane, TensorData::U32(whole.steps));
+        section.put("last_returns", &by_lane, TensorData::F32(whole.last_returns));
+        let by_row = [replicas, lanes, widths.seats];
+        section.put("returns", &by_row, TensorData::F32(whole.returns));
+        section.put("shaped_returns", &by_row, TensorData::F32(whole.shaped_returns));
         let times = self.replicas.iter().map(|r| r.time).collect();
         section.put("time", &[replicas], TensorData::U32(times));
-        let carry = [replicas, lanes, seats, self.carry];
-        section.put("carry", &carry, TensorData::F32(self.gathered(|r| &r.carry)));
+        let carry = [replicas, lanes, widths.seats, self.carry];
+        section.put("carry", &carry, TensorData::F32(whole.carry));
         if self.changing {
-            let chairs = self.gathered(|r| &r.chairs).into_iter().map(u32::from).collect();
+            let chairs = whole.chairs.into_iter().map(u32::from).collect();
             section.put("chairs", &by_row, TensorData::U32(chairs));
         }
     }
 
     fn restore(&mut self, section: &SectionReader<'_>) -> Result<(), Fault> {
+        self.beyond.clear();
         if section.u32("started", &[1])? == [0] {
             self.replicas.clear();
             return Ok(());
         }
-        let shape = self.environment.shape();
-        let (replicas, lanes, seats, words) = (self.keys.len(), self.lanes, shape.seats.len(), shape.state_words);
-        let states = section.u32("states", &[replicas, lanes, words])?;
-        let episodes = section.u32("episodes", &[replicas, lanes])?;
-        let steps = section.u32("steps", &[replicas, lanes])?;
-        let last_returns = section.f32("last_returns", &[replicas, lanes])?;
-        let returns = section.f32("returns", &[replicas, lanes, seats])?;
-        let shaped_returns = section.f32("shaped_returns", &[replicas, lanes, seats])?;
+        let (replicas, lanes, widths) = (self.keys.len(), self.all, self.widths());
+        let (by_lane, by_row) = ([replicas, lanes], [replicas, lanes, widths.seats]);
         let times = section.u32("time", &[replicas])?;
-        let carry = section.f32("carry", &[replicas, lanes, seats, self.carry])?;
-        let chairs = if self.changing {
-            let words = section.u32("chairs", &[replicas, lanes, seats])?;
-            let chair = |word: u32| u16::try_from(word).map_err(|_| Fault::records(format!("{word} is no chair")));
-            words.into_iter().map(chair).collect::<Result<Vec<u16>, _>>()?
-        } else {
-            Vec::new()
+        let mut whole = Held {
+            states: section.u32("states", &[replicas, lanes, widths.words])?,
+            episodes: section.u32("episodes", &by_lane)?,
+            steps: section.u32("steps", &by_lane)?,
+            last_returns: section.f32("last_returns", &by_lane)?,
+            returns: section.f32("returns", &by_row)?,
+            shaped_returns: section.f32("shaped_returns", &by_row)?,
+            carry: section.f32("carry", &[replicas, lanes, widths.seats, self.carry])?,
+            chairs: Vec::new(),
         };
+        if self.changing {
+            let words = section.u32("chairs", &by_row)?;
+            let chair = |word: u32| u16::try_from(word).map_err(|_| Fault::records(format!("{word} is no chair")));
+            whole.chairs = words.into_iter().map(chair).collect::<Result<_, _>>()?;
+        }
         self.open();
+        let own = self.first..self.first + self.lanes;
+        let mut beyond = Vec::new();
         for (r, replica) in self.replicas.iter_mut().enumerate() {
-            let part = |width: usize| r * width..(r + 1) * width;
-            replica.block.restore(
-                &states[part(lanes * words)],
-                &episodes[part(lanes)],
-                &steps[part(lanes)],
-            )?;
+            let held = whole.part(r * lanes..(r + 1) * lanes, widths);
+            held.part(own.clone(), widths).put_back(replica)?;
             replica.time = times[r];
-            replica.last_returns.copy_from_slice(&last_returns[part(lanes)]);
-            replica.returns.copy_from_slice(&returns[part(lanes * seats)]);
-            replica
-                .shaped_returns
-                .copy_from_slice(&shaped_returns[part(lanes * seats)]);
-            replica.carry.copy_from_slice(&carry[part(lanes * seats * self.carry)]);
-            if self.changing {
-                replica.chairs.copy_from_slice(&chairs[part(lanes * seats)]);
-            }
+            // Whoever saves has all lanes; those before its own are nobody's, because rank 0 has the first.
+            beyond.push(held.part(own.end..lanes, widths));
+        }
+        if own.len() < lanes {
+            self.beyond = beyond;
         }
         Ok(())
     }

@@ -1,0 +1,3 @@
+//! Settings of the strategies of evolutions, one file each.
+
+pub mod open_es;
