@@ -144,7 +144,13 @@ fn aggregates(bootstrap: &Bootstrap, method: &str, scores: &Scores, args: &Aggre
 }
 
 fn improvement(bootstrap: &Bootstrap, methods: &Methods, pair: &str) -> Result<Line, Fault> {
-    let Some((x, y)) = pair.split_once(',').map(|(x, y)| (x.trim(), y.trim())) else {
+    let splits = || {
+        pair.match_indices(',')
+            .map(|(at, _)| (pair[..at].trim(), pair[at + 1..].trim()))
+    };
+    // A method's name may have commas of its own.
+    let known = splits().find(|(x, y)| methods.contains_key(*x) && methods.contains_key(*y));
+    let Some((x, y)) = known.or_else(|| splits().next()) else {
         return Err(
             Fault::pipeline(format!("`--improvement {pair}` names no two methods")).advise("write `--improvement A,B`")
         );
