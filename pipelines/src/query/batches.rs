@@ -19,7 +19,7 @@ pub(super) struct Place {
 /// The place of every chosen run. The batch is the nearest folder above the run that holds a batch's file, readable or not.
 pub(super) fn places(runs: &Runs, chosen: &[&Run]) -> Vec<Option<Place>> {
     let mut known: BTreeMap<PathBuf, Option<BTreeMap<String, String>>> = BTreeMap::new();
-    let mut place = |run: &&Run| {
+    let place = |run: &&Run| {
         let mut above = run.dir.ancestors().skip(1).take_while(|a| a.starts_with(&runs.folder));
         let folder = above.find(|folder| {
             let known = known.entry((*folder).to_owned());
@@ -41,7 +41,7 @@ pub(super) fn places(runs: &Runs, chosen: &[&Run]) -> Vec<Option<Place>> {
             failure: failure.ok().map(|text| text.trim().to_owned()),
         })
     };
-    chosen.iter().map(|run| place(run)).collect()
+    chosen.iter().map(place).collect()
 }
 
 /// Jobs that train some replicas of a run, each with the name of that run; `None` where there is no batch.
