@@ -26,6 +26,8 @@ use starling_components::Fault;
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "batch.json";
+/// Folders of a batch that are no runs.
+const BOOKS: [&str; 4] = ["pipelines", "logs", "failures", "slurm"];
 /// Version of `batch.json` that this program writes, and the newest that it reads.
 const FORMAT: u32 = 1;
 
@@ -82,6 +84,12 @@ pub(crate) struct Folder {
     pub(crate) dir: PathBuf,
     /// What is in it.
     pub(crate) batch: Batch,
+}
+
+/// `path` lies in a batch and is none of its runs.
+pub(crate) fn keeps_books(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| BOOKS.contains(&name)) && path.parent().is_some_and(|batch| batch.join(FILE).is_file())
 }
 
 impl Batch {

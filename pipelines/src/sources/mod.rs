@@ -12,6 +12,7 @@ mod run;
 
 pub(crate) use normalize::{Statistics, put_statistics};
 
+use crate::batch;
 use crate::file::Pipeline;
 use crate::problem::Problems;
 use starling_components::Fault;
@@ -20,6 +21,7 @@ use starling_components::fault::FaultKind;
 use starling_components::registry::{Registry, RulesContext, RulesSlot};
 use starling_components::simulate::Simulate;
 use starling_components::specs::{AgentSpec, DatasetSpec, EnvironmentSpec};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Finds everything that `pipeline` takes from earlier runs and from files.
@@ -115,7 +117,9 @@ fn environment(pipeline: &Pipeline, registry: &Registry, key: &str) -> Option<Ar
 /// # Errors
 /// None.
 pub(crate) fn folders(pattern: &str) -> Result<Vec<String>, Fault> {
-    let found = glob::folders(pattern);
+    let mut found = glob::folders(pattern);
+    // Of a batch only its runs are meant.
+    found.retain(|path| !batch::keeps_books(Path::new(path)));
     if !found.is_empty() {
         return Ok(found);
     }

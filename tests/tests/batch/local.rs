@@ -136,3 +136,29 @@ fn batch_local_tells_of_a_job_that_cannot_end_and_ends_the_others() {
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
     assert!(ended.stderr.contains("run 0 of the sweep"), "{}", ended.stderr);
 }
+
+#[test]
+fn batch_runs_are_where_agents_come_from() {
+    let place = Place::new(&cart(6));
+    place.succeed(&["sweep", "study.toml"]);
+    let file = r#"
+name  = "study/cart"
+until = { ticks = 1 }
+
+[environment.cart]
+rules.cart_pole = {}
+lanes = 1
+seats = ["old"]
+
+[agent.old]
+from = { runs = "runs/study/cart/sweep-*/*", agent = "balancer" }
+
+[evaluate.again]
+environment = "cart"
+episodes = 2
+at = "end"
+"#;
+    std::fs::write(place.folder.path().join("again.toml"), file).expect("written");
+    let resolved = place.succeed(&["check", "again.toml", "--resolved"]);
+    assert!(resolved.stdout.contains("replicas = 4"), "one replica per run, and nothing of the batch's books:\n{}", resolved.stdout);
+}
