@@ -160,5 +160,9 @@ at = "end"
 "#;
     std::fs::write(place.folder.path().join("again.toml"), file).expect("written");
     let resolved = place.succeed(&["check", "again.toml", "--resolved"]);
-    assert!(resolved.stdout.contains("replicas = 4"), "one replica per run, and nothing of the batch's books:\n{}", resolved.stdout);
+    assert!(
+        resolved.stdout.contains("replicas = 4"),
+        "one replica per run, and nothing of the batch's books:\n{}",
+        resolved.stdout
+    );
 }
