@@ -130,6 +130,7 @@ fn read(text: &str, set: &[&str], replace: &[&str]) -> Result<Pipeline, String> 
     let overrides = Overrides {
         set: own(set),
         replace: own(replace),
+        until: Vec::new(),
         ..Overrides::default()
     };
     load(&origin, &overrides, &registry()).map_err(|problems| problems.plain())

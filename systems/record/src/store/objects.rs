@@ -153,6 +153,10 @@ impl Objects {
 fn split(url: &str) -> Result<(&str, &str), Fault> {
     let path = url.strip_prefix("s3://").unwrap_or_default();
     let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
+    if bucket.contains('@') {
+        let fault = Fault::pipeline("credentials do not belong into the URL of a run: it is shown and stored");
+        return Err(fault.advise("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"));
+    }
     if bucket.is_empty() || prefix.split('/').any(|part| matches!(part, "." | "..")) {
         let fault = Fault::pipeline(format!("`{url}` does not say where the run is"));
         return Err(fault.advise("write `s3://bucket/prefix`"));
@@ -304,6 +308,7 @@ mod tests {
         check("s3://bucket/a/b", Some(("bucket", "a/b")));
         check("s3://bucket", Some(("bucket", "")));
         check("s3:///a", None);
+        check("s3://me:hush@bucket/a", None);
         check("s3://bucket/../other", None);
     }
 }

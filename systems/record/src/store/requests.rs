@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Between two attempts.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// An error with its causes. Requests carry their secrets in headers, which no message shows.
+/// An error with its causes, on one line. Requests carry their secrets in headers, which no message shows.
 pub(super) fn words(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
@@ -21,7 +21,20 @@ pub(super) fn words(error: &Error) -> String {
         }
         cause = error.source();
     }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    text.split_whitespace()
+        .map(without_secrets)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A word of a message; if it is an address with a name and a password, without them.
+fn without_secrets(word: &str) -> String {
+    let parts = word.split_once("://").and_then(|(scheme, rest)| {
+        let end = rest.find('/').unwrap_or(rest.len());
+        let at = rest[..end].rfind('@')?;
+        Some(format!("{scheme}://{}", &rest[at + 1..]))
+    });
+    parts.unwrap_or_else(|| word.to_owned())
 }
 
 pub(super) fn told(error: &Error) -> io::Error {
@@ -97,5 +110,18 @@ pub(super) async fn refuses(client: &AmazonS3, key: &Key, bytes: Bytes, patience
             Err(error) if attempts.again_after(&error).await => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_show_no_passwords() {
+        let check = |word, expected| assert_eq!(without_secrets(word), expected);
+        check("(http://me:hush@host:9000/bucket/a@b)", "(http://host:9000/bucket/a@b)");
+        check("http://host/bucket/a@b", "http://host/bucket/a@b");
+        check("me@home", "me@home");
     }
 }
