@@ -4,8 +4,8 @@
 #   cargo build --release --workspace --features starling/mpi
 #   tests/bench/ranks.sh [RANKS...]            (1 2 4 if not given)
 #
-# Every process has one thread. Each pipeline is run three times with each number of ranks, in turns, and the fastest is told; runs of
-# different numbers are compared bit for bit.
+# Every process has one thread. Each pipeline is run three times with each number of ranks, in turns, and the fastest tick of all is
+# told; runs of different numbers are compared bit for bit.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 starling="${STARLING:-$PWD/target/release/starling}"
@@ -18,7 +18,7 @@ export NO_COLOR=1
 
 cat >"$scratch/ppo.toml" <<'TOML'
 name  = "bench/ranks_ppo"
-until = { ticks = 12 }
+until = { ticks = 25 }
 
 [environment.kitchen]
 rules.overcooked_v2 = { layout = "cramped_room" }
@@ -35,7 +35,7 @@ commit = { every = 1000 }
 TOML
 cat >"$scratch/evolution.toml" <<'TOML'
 name  = "bench/ranks_evolution"
-until = { ticks = 20 }
+until = { ticks = 25 }
 
 [environment.kitchen]
 rules.overcooked_v2 = { layout = "cramped_room" }

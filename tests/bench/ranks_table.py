@@ -14,7 +14,7 @@ def rows(run, table):
 def main(folder, rounds, ranks):
     for pipeline in ("ppo", "evolution"):
         print(f"\n{pipeline}\n")
-        print("| ranks | ms per tick | speed-up | efficiency | messages per tick, all ranks | bytes per tick, all ranks | most bytes of one rank |")
+        print("| ranks | ms of the fastest tick | speed-up | efficiency | messages per tick, all ranks | bytes per tick, all ranks | most bytes of one rank |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
         one = None
         for n in ranks:
@@ -36,10 +36,12 @@ def main(folder, rounds, ranks):
 
 
 def tick_ms(run):
-    """Mean milliseconds of collecting and learning, the first tick left out."""
-    taken = [row for row in rows(run, "timings") if row["phase"] in ("collect", "learn") and row["tick"] > 1]
-    ticks = len({row["tick"] for row in taken})
-    return sum(row["duration_us"] for row in taken) / ticks / 1000
+    """Milliseconds of collecting and learning in the fastest tick: others may use the machine, too."""
+    ticks = {}
+    for row in rows(run, "timings"):
+        if row["phase"] in ("collect", "learn"):
+            ticks[row["tick"]] = ticks.get(row["tick"], 0) + row["duration_us"]
+    return min(ticks.values()) / 1000
 
 
 if __name__ == "__main__":

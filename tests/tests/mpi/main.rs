@@ -183,9 +183,21 @@ fn signal(pid: i32, name: &str) {
     assert!(sent.expect("kill is there").success());
 }
 
+/// The same for sixty ticks: long enough to be disturbed.
+fn longer(pipeline: &str) -> String {
+    let lines = pipeline.lines().map(|line| {
+        if line.starts_with("until") {
+            "until = { ticks = 60 }"
+        } else {
+            line
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Kills the process of `rank` in the midst of the run; then so many others go on.
 fn check_killed(pipeline: &str, rank: usize, others: usize) {
-    let bench = Bench::new(&pipeline.replace("until = { ticks =", "until = { ticks = 5"));
+    let bench = Bench::new(&longer(pipeline));
     let alone = bench.alone();
     let out = bench.out("killed");
     let mut running = Running::start(2, &["run", &bench.file, "--out", &out]);
@@ -213,7 +225,7 @@ fn mpi_a_killed_rank_ends_an_evolution_and_another_number_goes_on() {
 
 #[test]
 fn mpi_a_run_that_is_asked_to_stop_commits_and_goes_on() {
-    let bench = Bench::new(&COOKS.replace("until = { ticks =", "until = { ticks = 5"));
+    let bench = Bench::new(&longer(COOKS));
     let alone = bench.alone();
     let out = bench.out("stopped");
     let mut running = Running::start(2, &["run", &bench.file, "--out", &out]);
