@@ -200,3 +200,17 @@ fn statistics_aggregate_refuses_what_it_cannot_compare() {
     refused("method,score\na,1\n", &["--confidence", "1"], "less than 1");
     assert!(repository().join("docs/query.md").is_file());
 }
+
+#[cfg(not(feature = "query"))]
+#[test]
+fn query_is_a_feature_and_says_so() {
+    for args in [vec!["query", "SELECT 1"], vec!["aggregate", "--sql", "SELECT 1"]] {
+        let ended = starling().run(&args);
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("cargo build --release --features query"),
+            "{}",
+            ended.stderr
+        );
+    }
+}
