@@ -196,7 +196,10 @@ fn unknown_names_get_a_suggestion() {
     );
     check(
         "[sweep]\ngrid.agent.a.replicas = 3",
-        &["x.toml:4:25: `agent.a.replicas` needs a list of values"],
+        &[
+            "x.toml:4:25: `agent.a.replicas` needs a list of values",
+            "help: e.g. grid.agent.a.replicas = [1, 2]",
+        ],
     );
     check(
         "[sweep]\nmerg = []",

@@ -60,7 +60,7 @@ pub(super) fn drawn(spec: &SweepSpec, seed: u64) -> Result<Option<Vec<Point>>, V
 }
 
 fn key(seed: u64, path: &[String]) -> Key {
-    Key::of_seed(seed).entity(&EntityName::new("sweep", &path.join(".")))
+    Key::of_seed(seed).entity(&EntityName::new("sweep", path.join(".")))
 }
 
 fn is_distribution(value: &Value) -> bool {

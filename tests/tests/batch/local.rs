@@ -110,23 +110,15 @@ fn batch_local_tells_of_a_job_that_cannot_end_and_ends_the_others() {
         status.stdout
     );
 
-    // One whose folder cannot be made is given up; the others end, and the log says why.
+    // One in whose place something else lies; the others end.
     let place = Place::new(&cart(20));
     place.succeed(&["sweep", "study.toml", "--render"]);
     let name = runs(&place.batch())[2].clone();
     std::fs::write(place.batch().join(&name), "in the way").expect("written");
     let ended = place.run(&["sweep", "study.toml", "--restarts", "1"]);
-    assert_eq!(ended.code, Some(5), "{}", ended.stderr);
-    assert!(
-        ended
-            .stderr
-            .contains("given up after 2 starts without a commit (exit code 5)"),
-        "{}",
-        ended.stderr
-    );
-    assert!(ended.stderr.contains("3 finished, 1 waiting"), "{}", ended.stderr);
-    let log = std::fs::read_to_string(place.batch().join("logs").join(format!("{name}.log"))).expect("a log");
-    assert!(log.contains("failed to create"), "{log}");
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("is not a run"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("3 finished, 1 damaged"), "{}", ended.stderr);
 
     // What is wrong with any run is told before the first one starts.
     let place = Place::new(&cart(20));
@@ -135,6 +127,48 @@ fn batch_local_tells_of_a_job_that_cannot_end_and_ends_the_others() {
     let ended = place.run(&["sweep", "study.toml", "--memory-limit", "1KiB"]);
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
     assert!(ended.stderr.contains("run 0 of the sweep"), "{}", ended.stderr);
+}
+
+#[test]
+fn batch_local_gives_up_a_job_that_dies_without_a_commit() {
+    let pipeline = cart(1_000_000).replace("every = 4 }", "every = 500_000 }");
+    let place = Place::new(&pipeline.replace("seeds = 2", "seeds = 1"));
+    place.succeed(&["sweep", "study.toml", "--render"]);
+    let batch = place.batch();
+    let mut pool = place.command(&["sweep", "study.toml", "--restarts", "1", "--workers", "2"]);
+    let pool = pool
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the pool starts");
+    let first = batch.join(&runs(&batch)[0]);
+    let mut last = None;
+    for _ in 0..2 {
+        wait_for("a start", || {
+            commits(&first) > 0 && starling_record::Run::is_being_written(&first) && writer(&first) != last
+        });
+        last = writer(&first);
+        signal("-KILL", last.as_deref().expect("a process"));
+        wait_for("its end", || {
+            !starling_record::Run::is_being_written(&first) || writer(&first) != last
+        });
+    }
+    // The other one is still at work when this one is given up.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert!(
+        !starling_record::Run::is_being_written(&first),
+        "it is not started a third time"
+    );
+    signal("-TERM", &pool.id().to_string());
+    let ended: starling_tests::cli::Ended = pool.wait_with_output().expect("the pool ends").into();
+    assert!(
+        ended
+            .stderr
+            .contains("given up after 2 starts without a commit (signal 9)"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
 }
 
 #[test]
