@@ -145,7 +145,8 @@ fn batch_local_gives_up_a_job_that_dies_without_a_commit() {
     let mut last = None;
     for _ in 0..2 {
         wait_for("a start", || {
-            commits(&first) > 0 && starling_record::Run::is_being_written(&first) && writer(&first) != last
+            let pid = writer(&first);
+            commits(&first) > 0 && starling_record::Run::is_being_written(&first) && pid.is_some() && pid != last
         });
         last = writer(&first);
         signal("-KILL", last.as_deref().expect("a process"));
