@@ -1,6 +1,6 @@
 //! Comparing methods over few runs: aggregates, performance profiles, probability of improvement, and their bootstrap intervals.
 //!
-//! The definitions are those of Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (NeurIPS 2021), and of
+//! The definitions are those of Agarwal et al., "... at the Edge of the Statistical Precipice" (NeurIPS 2021, arXiv 2108.13264), and of
 //! its package `rliable`, with which they are compared number by number. Nothing here knows where scores come from.
 
 mod aggregates;
