@@ -224,6 +224,11 @@ impl Pool<'_> {
                 job.name,
                 log.display()
             ));
+            if status.code() == Some(i32::from(Exit::Storage.code())) && !self.waiting.is_empty() {
+                let left = self.waiting.len();
+                context.talk(&format!("the storage fails: {left} jobs are not started"));
+                self.waiting.clear();
+            }
             self.given_up.push((job.name, how));
             return;
         }

@@ -1,7 +1,7 @@
 //! `starling check`: everything that can be wrong with a pipeline, without running it.
 
 use super::completions::PipelineName;
-use super::{Context, OverrideArgs};
+use super::{Context, OverrideArgs, say};
 use crate::batch::plan;
 use crate::engine::{self, Starling};
 use crate::exit::Exit;
@@ -51,7 +51,7 @@ pub(crate) fn run(starling: &Starling, context: Context, args: CheckArgs) -> Res
                 worst = Exit::of(&found);
                 match found.json() {
                     Value::Array(list) if context.json => problems.extend(list),
-                    _ => eprint!("{}", found.render()),
+                    _ => say(&found.render()),
                 }
             }
         }

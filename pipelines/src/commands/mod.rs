@@ -178,6 +178,11 @@ pub(crate) fn run<S: Into<std::ffi::OsString> + Clone>(
     exit
 }
 
+/// To stderr. Where nobody can hear it, as in a log on a full disk, the work goes on and the exit code says what it was.
+pub(crate) fn say(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Clap compares by likeness and misses swapped letters (`rnu`), which are the commonest slips.
 fn suggest_command(error: &mut clap::Error) {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
@@ -197,7 +202,7 @@ impl Context {
         if self.json {
             self.data(&format!("{:#}\n", problems.json()));
         } else {
-            eprint!("{}", problems.render());
+            say(&problems.render());
         }
     }
 
@@ -211,7 +216,7 @@ impl Context {
     /// Talk, to stderr.
     pub(crate) fn talk(self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            say(&format!("{text}\n"));
         }
     }
 

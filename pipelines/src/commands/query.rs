@@ -87,10 +87,10 @@ pub(crate) fn run(context: Context, args: QueryArgs) -> Result<Exit, Problems> {
     told(context, &database);
     let written = written?;
     if written.cut {
-        eprintln!(
-            "the first {} rows; `--format csv` or `--output FILE` gives all",
-            written.rows
-        );
+        let rows = written.rows;
+        super::say(&format!(
+            "the first {rows} rows; `--format csv` or `--output FILE` gives all\n"
+        ));
     }
     Ok(Exit::Finished)
 }
@@ -123,7 +123,9 @@ fn told(context: Context, database: &Database) {
             1 => format!("1 run is left out: {first}"),
             n => format!("{n} runs are left out, the first: {first}"),
         };
-        eprintln!("{runs}; `SELECT run, state, problem FROM runs WHERE problem IS NOT NULL` tells all");
+        super::say(&format!(
+            "{runs}; `SELECT run, state, problem FROM runs WHERE problem IS NOT NULL` tells all\n"
+        ));
     }
     if database.runs() == 0 {
         context.talk("there are no runs in this folder; `--runs DIR` names another");

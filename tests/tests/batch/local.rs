@@ -173,6 +173,26 @@ fn batch_local_gives_up_a_job_that_dies_without_a_commit() {
 }
 
 #[test]
+fn batch_job_whose_log_is_on_a_full_disk_does_its_work() {
+    let full = || {
+        std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("a device that is always full")
+    };
+    let place = Place::new(&cart(6));
+    place.succeed(&["sweep", "study.toml", "--render"]);
+    let batch = place.batch();
+    let mut command = place.command(&["batch", "work", &batch.to_string_lossy(), "--index", "1"]);
+    let ended = command.stdout(full()).stderr(full()).status().expect("it starts");
+    assert_eq!(ended.code(), Some(0));
+    let mut command = place.command(&["batch", "work", "nowhere", "--index", "1"]);
+    let ended = command.stdout(full()).stderr(full()).status().expect("it starts");
+    assert_eq!(ended.code(), Some(4), "what is wrong is told by the exit code");
+    place.succeed(&["verify", &batch.join(&runs(&batch)[1]).to_string_lossy()]);
+}
+
+#[test]
 fn batch_runs_are_where_agents_come_from() {
     let place = Place::new(&cart(6));
     place.succeed(&["sweep", "study.toml"]);
