@@ -86,8 +86,14 @@ pub(crate) fn cancel(folder: &Folder) -> Result<bool, Fault> {
         return Ok(false);
     }
     let text = std::fs::read_to_string(folder.dir.join(LOCK)).unwrap_or_default();
-    let pid = text.trim().parse::<i32>().ok().and_then(Pid::from_raw);
-    let pid = pid.ok_or_else(|| Fault::run("another machine runs this batch: stop it there"))?;
+    let (pid, host) = text.trim().split_once(" on ").unwrap_or((text.trim(), ""));
+    // On a shared file system the number may be that of a stranger here.
+    let pid = pid
+        .parse::<i32>()
+        .ok()
+        .filter(|_| host == machine())
+        .and_then(Pid::from_raw);
+    let pid = pid.ok_or_else(|| Fault::run(format!("`{host}` runs this batch: stop it there")))?;
     kill_process(pid, Signal::TERM).map_err(|e| Fault::run(format!("cannot stop process {pid:?}: {e}")))?;
     Ok(true)
 }
@@ -112,9 +118,15 @@ fn lock(folder: &Folder) -> Result<File, Fault> {
         Ok(()) | Err(TryLockError::Error(_)) => {}
     }
     file.set_len(0)
-        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .and_then(|()| writeln!(file, "{} on {}", std::process::id(), machine()))
         .map_err(unwritable)?;
     Ok(file)
+}
+
+/// This machine's name, as locks hold it.
+fn machine() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }
 
 /// A job that waits for its turn.

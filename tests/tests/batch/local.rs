@@ -76,6 +76,18 @@ fn batch_local_stopped_or_killed_goes_on_and_does_nothing_twice() {
     wait_for("a job", || {
         batch().any(|dir| starling_record::Run::is_being_written(&dir))
     });
+    // One on another machine is not stopped from here.
+    let lock = rough.batch().join("lock");
+    let held = std::fs::read_to_string(&lock).expect("a lock");
+    std::fs::write(&lock, format!("{pid} on elsewhere\n")).expect("written");
+    let refused = rough.run(&["batch", "cancel", &here]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("`elsewhere` runs this batch"),
+        "{}",
+        refused.stderr
+    );
+    std::fs::write(&lock, held).expect("written");
     // A second pool keeps off.
     let second = rough.run(&["sweep", "study.toml"]);
     assert_eq!(second.code, Some(6), "{}", second.stderr);
