@@ -44,6 +44,7 @@ JobAcctGatherType=jobacct_gather/none
 JobRequeue=1
 ReturnToService=2
 KillWait=10
+MinJobAge=2
 OverTimeLimit=0
 MpiDefault=none
 SwitchType=switch/none

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::problem::Problems;
 use serde::{Deserialize, Serialize};
 use starling_components::Fault;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -88,11 +88,20 @@ pub(crate) fn dry_run(folder: &Folder, jobs: &[Job], options: &Options) -> Resul
     Ok(text)
 }
 
-/// What Slurm has queued of this batch: job of the batch to what Slurm says about it.
+/// A job that Slurm has queued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Queued {
+    /// The array that it belongs to.
+    array: u64,
+    /// What Slurm says about it.
+    pub(crate) state: String,
+}
+
+/// What Slurm has queued of this batch, by the number of the job in the batch.
 ///
 /// # Errors
 /// Slurm is not there.
-pub(crate) fn queued(folder: &Folder) -> Result<BTreeMap<usize, String>, Fault> {
+pub(crate) fn queued(folder: &Folder) -> Result<BTreeMap<usize, Queued>, Fault> {
     let submitted = submitted(folder);
     let mut found = BTreeMap::new();
     if submitted.is_empty() {
@@ -114,7 +123,8 @@ pub(crate) fn queued(folder: &Folder) -> Result<BTreeMap<usize, String>, Fault> 
             } else {
                 format!(" ({reason})")
             };
-            found.insert(index + array.offset, format!("{}{why}", state.to_lowercase()));
+            let state = format!("{}{why}", state.to_lowercase());
+            found.insert(index + array.offset, Queued { array: array.id, state });
         }
     }
     Ok(found)
@@ -125,16 +135,12 @@ pub(crate) fn queued(folder: &Folder) -> Result<BTreeMap<usize, String>, Fault> 
 /// # Errors
 /// Slurm is not there, or refuses.
 pub(crate) fn cancel(folder: &Folder) -> Result<usize, Fault> {
-    let queued = queued(folder)?;
-    let of_batch = submitted(folder);
-    let live: Vec<&Submitted> = of_batch
-        .iter()
-        .filter(|array| queued.keys().any(|index| *index >= array.offset))
-        .collect();
+    // Slurm refuses arrays that it has forgotten, so only those are named of which something is queued.
+    let live: BTreeSet<u64> = queued(folder)?.into_values().map(|job| job.array).collect();
     starling_record::write_whole(&cancelled(folder), b"")?;
     for array in &live {
         let mut command = Command::new("scancel");
-        command.arg(array.id.to_string());
+        command.arg(array.to_string());
         answer(command)?;
     }
     Ok(live.len())

@@ -109,7 +109,9 @@ fn status(context: Context, folder: &Folder) -> Result<Exit, Problems> {
     if context.json {
         let job = |(job, state): (&Job, &JobState)| {
             let mut value = state.json(job);
-            value["queue"] = queued.get(&job.index).cloned().map_or(Value::Null, Value::String);
+            value["queue"] = queued
+                .get(&job.index)
+                .map_or(Value::Null, |queued| Value::String(queued.state.clone()));
             value
         };
         let jobs: Vec<Value> = jobs.iter().zip(&states).map(job).collect();
@@ -125,7 +127,7 @@ fn status(context: Context, folder: &Folder) -> Result<Exit, Problems> {
             };
             let queue = queued
                 .get(&job.index)
-                .map_or(String::new(), |queue| format!("  slurm: {queue}"));
+                .map_or(String::new(), |queue| format!("  slurm: {}", queue.state));
             let problem = state
                 .problem
                 .as_deref()

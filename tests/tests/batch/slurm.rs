@@ -72,7 +72,7 @@ fn batch_slurm_with_requeues_and_a_short_limit_is_the_local_one() {
     );
 
     let begun = Instant::now();
-    let (mut preempted, mut cancelled) = (0, false);
+    let (mut preempted, mut cancelled) = (0, 0);
     loop {
         assert!(
             begun.elapsed() < Duration::from_secs(3000),
@@ -94,17 +94,21 @@ fn batch_slurm_with_requeues_and_a_short_limit_is_the_local_one() {
                 slurm("scontrol", &["requeue", &id]);
                 preempted += 1;
             }
-            Some(_) if preempted == 3 && !cancelled => {
-                // Everything leaves the queue, and nobody comes back by himself.
+            Some(_) if preempted == 3 && cancelled < 2 => {
+                // Everything leaves the queue, and nobody comes back by himself. The second time Slurm has forgotten the first arrays.
                 place.succeed(&["batch", "cancel", &here]);
                 crate::wait_for("an empty queue", || queue().is_empty());
-                cancelled = true;
+                std::thread::sleep(Duration::from_secs(5));
+                cancelled += 1;
                 place.succeed(&["batch", "resume", &here]);
             }
             _ => {}
         }
     }
-    assert!(preempted == 3 && cancelled, "the batch ended before it was disturbed");
+    assert!(
+        preempted == 3 && cancelled == 2,
+        "the batch ended before it was disturbed"
+    );
     let logs = std::fs::read_dir(batch.join("logs"))
         .expect("logs")
         .map(|e| std::fs::read_to_string(e.expect("a log").path()).expect("text"));
